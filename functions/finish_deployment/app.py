@@ -1,0 +1,173 @@
+"""FinishDeployment: end a deployment with its status, code and reason, and make its rollback where one is wanted."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from tidegate.model.decisions import Decision
+from tidegate.model.deployment import ErrorCode
+from tidegate.model.ledger import Closing, Ledger, Outcome
+from tidegate.rollout import RollbackPlan, judge, plan_rollback
+from tidegate.rollout.projection import ended_events, skipped_events
+from tidegate.runtime import Runtime, State, step
+from tidegate.store.deployments import rollback_deployment
+from tidegate.store.errors import DeploymentGroupNotFoundError
+from tidegate.store.ledgers import Loaded, number_decisions
+from tidegate.store.targets import TargetRow
+
+logger = Logger()
+
+_LOST = "The instance did not answer before the deployment ended; what became of its events is not known."
+
+
+def run(state: State, runtime: Runtime) -> State:
+    """End the deployment; or, after an error with targets in flight, let them finish first (verdict WAIT)."""
+    deployment_id, generation = state["deploymentId"], state["generation"]
+    deployment = runtime.own_deployment(state)
+    if deployment is None:
+        return _already_ended(state, runtime)
+    now = runtime.clock()
+    loaded = runtime.ledgers.load(deployment_id) or Loaded(Ledger(b"", 0), 0)
+    closing = loaded.ledger.closing or fault_of(state, now)
+    loaded = replace(loaded, ledger=replace(loaded.ledger, closing=closing))
+    verdict = judge(loaded.ledger, runtime.settings.rules(deployment), now)
+    if not verdict.kind.ends and loaded.version:
+        return _let_finish(state, runtime, loaded, verdict.look_again_at, now)
+    status = closing.status if closing else verdict.status
+    reason = verdict.reason if verdict.kind.ends else closing.reason if closing else verdict.reason
+    ledger, rows = _settled(deployment_id, loaded.ledger, deployment, runtime)
+    runtime.targets.show(deployment_id, rows, now)
+    census = ledger.census()
+    attempted = census.succeeded + census.failed
+    rollback = plan_rollback(deployment, status, _last_good(deployment, runtime), attempted)
+    _tell(state, loaded, ledger, _last_words(status, reason, ledger, rollback), runtime, now)
+    finished = runtime.deployments.finish(
+        deployment_id,
+        status=status,
+        now=now,
+        overview=census.overview,
+        error=None if status == "Succeeded" else {"code": closing.code if closing else verdict.code, "message": reason},
+        rollback=_rollback_item(deployment, rollback, runtime, now),
+        rollback_message=rollback.reason if rollback and not rollback.wanted else None,
+        generation=generation,
+    )
+    return _next(state, finished.rollback_id)
+
+
+def fault_of(state: State, now: float) -> Closing | None:
+    """What a step reported (``fault``) or died of (``error``, as Step Functions caught it)."""
+    if "fault" in state:
+        return Closing("Failed", state["fault"]["code"], state["fault"]["message"], now)
+    if "error" not in state:
+        return None
+    name = state["error"].get("Error", "")
+    try:
+        cause = json.loads(state["error"].get("Cause") or "{}")
+        name, told = cause.get("errorType", name), cause.get("errorMessage", "")
+    except (ValueError, AttributeError):
+        told = ""
+    logger.error("a step failed for good", error=name, cause=told)
+    code = ErrorCode.THROTTLED if name == "ThrottledError" else ErrorCode.INTERNAL_ERROR
+    return Closing(
+        "Failed", code, f"A step of the deployment failed after retries ({name}): {told or 'no message'}", now
+    )
+
+
+def _let_finish(state: State, runtime: Runtime, loaded: Loaded, look_again_at: float, now: float) -> State:
+    """Note the stop condition and go back to the loop, which starts nothing new and waits within the drain limit."""
+    current = runtime.ledgers.load(state["deploymentId"])
+    if current is not None and current.ledger.closing is None and loaded.ledger.closing is not None:
+        closing = loaded.ledger.closing
+        decision = Decision("Verdict", closing.code, closing.reason)
+        runtime.ledgers.commit(state["deploymentId"], state["generation"], current, loaded.ledger, [decision], now)
+    kept = {name: state[name] for name in ("deploymentId", "generation", "pass")}
+    signal = runtime.signals.read(state["deploymentId"]).count
+    return {**kept, "signal": signal, "verdict": "WAIT", "heartbeat": max(1, math.ceil(look_again_at - now))}
+
+
+def _settled(
+    deployment_id: str, ledger: Ledger, deployment: Mapping[str, Any], runtime: Runtime
+) -> tuple[Ledger, list[TargetRow]]:
+    """The ledger with nothing open: pending targets are skipped, those that never answered have failed."""
+    skipped, lost = ledger.positions(Outcome.PENDING), ledger.positions(Outcome.IN_FLIGHT)
+    if not skipped and not lost:
+        # Targets withdrawn before they were sent are skipped in the ledger already; their rows are written here.
+        skipped = ledger.positions(Outcome.SKIPPED)
+    roster = runtime.ledgers.roster(deployment_id)
+    events = deployment.get("events") or ()
+    rows = [
+        TargetRow(target_id, runtime.settings.instance_arn(target_id), "Skipped", skipped_events(events))
+        for target_id in roster.ids({*skipped, *ledger.positions(Outcome.SKIPPED)})
+    ]
+    rows += [
+        TargetRow(target_id, runtime.settings.instance_arn(target_id), "Failed", ended_events(events, None, _LOST))
+        for target_id in roster.ids(lost)
+    ]
+    return ledger.moved(skipped, Outcome.SKIPPED).moved(lost, Outcome.FAILED), rows
+
+
+def _last_good(deployment: Mapping[str, Any], runtime: Runtime) -> Mapping[str, Any] | None:
+    try:
+        group = runtime.groups.get(deployment["applicationName"], deployment["deploymentGroupName"])
+    except DeploymentGroupNotFoundError:
+        return None
+    return group.get("lastGood")
+
+
+def _tell(
+    state: State,
+    before: Loaded,
+    ledger: Ledger,
+    decisions: list[Decision],
+    runtime: Runtime,
+    now: float,
+) -> None:
+    """Write the last decisions while the deployment is still live, so that they are never missing from an ended one."""
+    deployment_id = state["deploymentId"]
+    if before.ledger.settled:
+        return
+    if before.version:
+        settled = replace(ledger, settled=True)
+        runtime.ledgers.commit(deployment_id, state["generation"], before, settled, decisions, now)
+    else:  # it ended before it had a ledger; the same items are written when this is repeated
+        runtime.table.write_many(number_decisions(deployment_id, ledger, decisions, now)[1])
+
+
+def _last_words(status: str, reason: str, ledger: Ledger, rollback: RollbackPlan | None) -> list[Decision]:
+    decisions = [Decision("Finish", status.upper(), f"{status}: {reason}", dict(ledger.census().overview))]
+    if rollback is not None:
+        decisions.append(Decision("Rollback", rollback.code, rollback.reason))
+    return decisions
+
+
+def _rollback_item(
+    deployment: Mapping[str, Any], rollback: RollbackPlan | None, runtime: Runtime, now: float
+) -> dict[str, Any] | None:
+    if rollback is None or not rollback.wanted or rollback.last_good is None:
+        return None
+    return rollback_deployment(deployment, rollback.last_good, deployment_id=runtime.new_deployment_id(), now=now)
+
+
+def _already_ended(state: State, runtime: Runtime) -> State:
+    """A repeat of the step, or a later generation's deployment: only a rollback that may not have started is left."""
+    deployment = runtime.deployments.get(state["deploymentId"])
+    if deployment.get("generation") != state["generation"]:
+        return {**state, "verdict": "FENCED"}
+    return _next(state, (deployment.get("rollback") or {}).get("rollbackDeploymentId"))
+
+
+def _next(state: State, rollback_id: str | None) -> State:
+    kept = {name: state[name] for name in ("deploymentId", "generation", "pass")}
+    if rollback_id:
+        return {**kept, "verdict": "ROLL_BACK", "rollbackDeploymentId": rollback_id}
+    return {**kept, "verdict": "END"}
+
+
+handler = step(logger, run, cache(Runtime))

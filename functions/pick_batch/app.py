@@ -1,0 +1,37 @@
+"""PickBatch: choose the targets that go next, and write them down before anything is sent."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from aws_lambda_powertools import Logger
+
+from tidegate.rollout import pick
+from tidegate.rollout.projection import pending_events
+from tidegate.runtime import Runtime, State, step
+from tidegate.store.targets import TargetRow
+
+
+def run(state: State, runtime: Runtime) -> State:
+    """Commit the batch's intent: its targets in flight, its flights without a command."""
+    deployment = runtime.own_deployment(state)
+    if deployment is None:
+        return {**state, "verdict": "FENCED"}
+    deployment_id, now = state["deploymentId"], runtime.clock()
+    loaded = runtime.ledgers.load(deployment_id)
+    if loaded is None:
+        raise RuntimeError(f"Deployment {deployment_id} has no ledger; SelectTargets writes it before the first pass.")
+    batch = pick(loaded.ledger, runtime.settings.rules(deployment), now)
+    if batch.decision is not None:
+        roster = runtime.ledgers.roster(deployment_id)
+        events = pending_events(deployment["events"])
+        rows = [
+            TargetRow(target_id, runtime.settings.instance_arn(target_id), "InProgress", events)
+            for target_id in roster.ids(batch.positions)
+        ]
+        runtime.targets.show(deployment_id, rows, now)
+        runtime.ledgers.commit(deployment_id, state["generation"], loaded, batch.ledger, [batch.decision], now)
+    return state
+
+
+handler = step(Logger(), run, cache(Runtime))

@@ -1,0 +1,121 @@
+"""SendCommands: send what was written down and has no command yet; find what was sent and not written down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from tidegate.model.decisions import Decision
+from tidegate.model.ledger import Flight, Ledger, Purpose, Roster
+from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, withdrawn
+from tidegate.runtime import Runtime, State, stage_limit, step
+
+_BUNDLE_GRACE = 3600  # a bundle may be fetched after the previous revision's ApplicationStop, which may take an hour
+
+
+def run(state: State, runtime: Runtime) -> State:
+    """Give every flight without a command one, as far as its hosts can be reached."""
+    deployment = runtime.own_deployment(state)
+    if deployment is None:
+        return {**state, "verdict": "FENCED"}
+    deployment_id = state["deploymentId"]
+    loaded = runtime.ledgers.load(deployment_id)
+    if loaded is None or not any(flight.unsent for flight in loaded.ledger.flights):
+        return state
+    roster = runtime.ledgers.roster(deployment_id)
+    ledger, decisions = send_all(deployment, loaded.ledger, roster, runtime)
+    fresh = [f for f in ledger.flights if f.command_id and f not in loaded.ledger.flights]
+    runtime.commands.record(deployment_id, fresh)
+    runtime.ledgers.commit(deployment_id, state["generation"], loaded, ledger, decisions, runtime.clock())
+    return state
+
+
+def send_all(
+    deployment: Mapping[str, Any], ledger: Ledger, roster: Roster, runtime: Runtime
+) -> tuple[Ledger, list[Decision]]:
+    """The ledger with its unsent flights sent, refused, withdrawn or left for the next pass."""
+    unsent = [flight for flight in ledger.flights if flight.unsent]
+    earlier = runtime.run_command.sent_since(min(flight.begun_at for flight in unsent))
+    positions = {member.target_id: i for i, member in enumerate(roster.members)}
+    results: list[Dispatch] = []
+    for flight in unsent:
+        comment = f"tidegate {deployment['deploymentId']} {flight.key}"
+        done = adopted(flight, [(s.command_id, s.target_ids) for s in earlier.get(comment, ())], positions)
+        left = remaining(flight, done)
+        if left is None:
+            results.append(Dispatch(flight, done))
+        elif ledger.closing is not None and flight.purpose is Purpose.RUN:
+            results.append(withdrawn(flight, done))
+        else:
+            results.append(_send(deployment, left, done, roster, positions, comment, runtime))
+    return dispatched(ledger, results, runtime.clock())
+
+
+def _send(
+    deployment: Mapping[str, Any],
+    flight: Flight,
+    done: list[Flight],
+    roster: Roster,
+    positions: Mapping[str, int],
+    comment: str,
+    runtime: Runtime,
+) -> Dispatch:
+    """Send to those hosts of a flight that may be commanded and can be reached."""
+    opted_in = [p for p in flight.positions if roster.members[p].opted_in]
+    reachable = runtime.run_command.reachable(roster.ids(opted_in))
+    to = [roster.members[p].target_id for p in opted_in if roster.members[p].target_id in reachable]
+    sent: list[Flight] = []
+    if to:
+        order = publish(deployment, flight, runtime)
+        now = runtime.clock()
+        delivery = int(runtime.settings.undelivered_after)
+        commands = runtime.run_command.send(to, order, comment, delivery)
+        sent = adopted(flight, [(c.command_id, c.target_ids) for c in commands], positions, now)
+    key, value = runtime.settings.opt_in_tag
+    refusal = refused(
+        flight,
+        [p for p in flight.positions if not roster.members[p].opted_in],
+        f"The instance does not carry the tag {key}={value}, without which no command may be sent to it. "
+        "Add the tag and deploy again.",
+    )
+    return Dispatch(flight, [*done, *sent, *refusal])
+
+
+def publish(deployment: Mapping[str, Any], flight: Flight, runtime: Runtime) -> str:
+    """Write the flight's order (``docs/host-contract.md``) and return the command's parameter."""
+    settings, orders = runtime.settings, runtime.orders
+    delivery = int(settings.undelivered_after)
+    events = deployment["events"]
+    whole_stage = int(delivery + stage_limit(deployment.get("hookSeconds") or {}, events, settings.host_event))
+    bundle = deployment["bundle"]
+    order = {
+        "schema": 1,
+        "mode": flight.purpose.value,
+        "stage": "host",
+        "events": list(events),
+        "deploymentType": "IN_PLACE",
+        "deploymentCreator": deployment["creator"],
+        "ignoreApplicationStopFailures": bool(deployment.get("ignoreApplicationStopFailures")),
+        "fileExistsBehavior": deployment.get("fileExistsBehavior", "DISALLOW"),
+        "revision": deployment["location"],
+        "bundle": {
+            "url": orders.url(bundle["key"], delivery + _BUNDLE_GRACE),
+            "type": bundle["type"],
+            "size": bundle["size"],
+            "sha256": bundle["sha256"],
+        },
+        "appspec": json.loads(deployment["appspec"]),
+        "runner": orders.runner(delivery + 60),
+        "progress": orders.progress_grant(deployment["deploymentId"], whole_stage),
+        "limits": {"maxRevisions": 5, "maxUnpackedBytes": 20 << 30, "maxMembers": 200_000},
+    }
+    for name in ("deploymentId", "applicationName", "deploymentGroupName", "deploymentGroupId"):
+        order[name] = deployment[name]
+    return orders.publish(f"orders/{deployment['deploymentId']}/{flight.key}.json", order, delivery)
+
+
+handler = step(Logger(), run, cache(Runtime))

@@ -1,0 +1,193 @@
+"""Bundles: copied once into the stack's bucket, read by streaming, never unpacked here."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tidegate.appspec import find_appspec
+from tidegate.gateways.errors import RevisionFault, error_code, translated
+from tidegate.model.deployment import ErrorCode
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_MOST_COPY = 5 << 30  # CopyObject's limit
+_MOST_APPSPEC = 1 << 20
+_MISSING = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound", "NoSuchVersion"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The copy of a bundle: its key in the stack's bucket, size in bytes, sha256 (hex) and how to unpack it."""
+
+    key: str
+    size: int
+    sha256: str
+    type: str
+
+    def to_item(self) -> dict[str, Any]:
+        """As kept on the deployment."""
+        return asdict(self)
+
+
+class Bundles:
+    """Copies and reads bundles.
+
+    Raises :class:`RevisionFault` with REVISION_MISSING or INVALID_REVISION for what the user has to mend.
+    """
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client, self._bucket = client, bucket
+
+    def copy(self, location: Mapping[str, Any], revision_key: str) -> Bundle:
+        """Copy an S3 revision; what hosts get is what was validated, whatever happens to the source.
+
+        Parameters
+        ----------
+        location : a revision location of type S3 (API: RevisionLocation)
+        """
+        source = location["s3Location"]
+        name = f"s3://{source['bucket']}/{source['key']}"
+        head = self._head(source, name)
+        etag = head["ETag"].strip('"')
+        wanted = (source.get("eTag") or "").strip('"')
+        if wanted and wanted != etag:
+            raise RevisionFault(ErrorCode.INVALID_REVISION, f"{name} has the eTag {etag}, the revision names {wanted}.")
+        if head["ContentLength"] > _MOST_COPY:
+            raise RevisionFault(
+                ErrorCode.INVALID_REVISION, f"{name} is larger than 5 GiB, the most that can be copied."
+            )
+        key = f"bundles/{revision_key}/{etag}"
+        copy_source = {k: v for k, v in (("Bucket", source["bucket"]), ("Key", source["key"])) if v}
+        if source.get("version"):
+            copy_source["VersionId"] = source["version"]
+        with translated(f"copying {name}"):
+            self._client.copy_object(
+                Bucket=self._bucket,
+                Key=key,
+                CopySource=copy_source,  # type: ignore[arg-type]  # a TypedDict built by parts
+                CopySourceIfMatch=head["ETag"],
+            )
+        return Bundle(key, head["ContentLength"], self._sha256(key), source["bundleType"].lower())
+
+    def appspec(self, bundle: Bundle, source_name: str) -> str:
+        """The text of the bundle's AppSpec file; the whole archive is read, so that a broken one is found here."""
+        try:
+            data = self._zip_appspec(bundle) if bundle.type == "zip" else self._tar_appspec(bundle)
+        except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+            raise RevisionFault(
+                ErrorCode.INVALID_REVISION,
+                f"{source_name} cannot be read as {bundle.type}: {error}. Check "
+                "the revision's bundleType and the archive.",
+            ) from error
+        if data is None:
+            raise RevisionFault(
+                ErrorCode.INVALID_REVISION,
+                f"{source_name} holds no AppSpec file: put appspec.yml at the root of the archive.",
+            )
+        if len(data) > _MOST_APPSPEC:
+            raise RevisionFault(ErrorCode.INVALID_REVISION, f"The AppSpec file of {source_name} is larger than 1 MiB.")
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise RevisionFault(
+                ErrorCode.INVALID_REVISION, f"The AppSpec file of {source_name} is not UTF-8 text: {error}."
+            ) from error
+
+    def _head(self, source: Mapping[str, Any], name: str) -> Any:
+        version = {"VersionId": source["version"]} if source.get("version") else {}
+        try:
+            with translated(f"reading {name}"):
+                return self._try_head(source, version)
+        except _NotThereError as error:
+            wanted = f" in version {source['version']}" if version else ""
+            raise RevisionFault(
+                ErrorCode.REVISION_MISSING,
+                f"{name} does not exist{wanted}. Upload it again, or deploy another revision.",
+            ) from error
+
+    def _try_head(self, source: Mapping[str, Any], version: dict[str, str]) -> Any:
+        try:
+            return self._client.head_object(Bucket=source["bucket"], Key=source["key"], **version)  # type: ignore[arg-type]
+        except ClientError as error:
+            if error_code(error) in _MISSING or (version and error_code(error) == "400"):
+                raise _NotThereError from error
+            raise
+
+    def _sha256(self, key: str) -> str:
+        digest = hashlib.sha256()
+        with translated("reading a bundle"):
+            for chunk in self._client.get_object(Bucket=self._bucket, Key=key)["Body"].iter_chunks(1 << 20):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def _zip_appspec(self, bundle: Bundle) -> bytes | None:
+        file = io.BufferedReader(_RangeReader(self._client, self._bucket, bundle), 1 << 18)
+        with zipfile.ZipFile(file) as archive:
+            name = find_appspec(archive.namelist())
+            if name is None:
+                return None
+            with archive.open(name) as member:
+                return member.read(_MOST_APPSPEC + 1)
+
+    def _tar_appspec(self, bundle: Bundle) -> bytes | None:
+        """Streams: the names decide only at the end which of the candidates counts."""
+        candidates: dict[str, bytes] = {}
+        names: list[str] = []
+        with translated("reading a bundle"):
+            body: IO[bytes] = self._client.get_object(Bucket=self._bucket, Key=bundle.key)["Body"]  # type: ignore[assignment]
+            with tarfile.open(fileobj=body, mode="r|*") as archive:
+                for member in archive:
+                    names.append(member.name)
+                    if member.isreg() and find_appspec([member.name]) and (content := archive.extractfile(member)):
+                        candidates[member.name] = content.read(_MOST_APPSPEC + 1)
+        name = find_appspec(names)
+        return candidates.get(name) if name is not None else None
+
+
+class _NotThereError(Exception):
+    """S3 has no such object."""
+
+
+class _RangeReader(io.RawIOBase):
+    """An object as a seekable file, read by ranges: a 2 GB zip is validated in a few reads."""
+
+    def __init__(self, client: S3Client, bucket: str, bundle: Bundle) -> None:
+        self._client, self._bucket, self._bundle, self._at = client, bucket, bundle, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._bundle.size}[whence]
+        if base + offset < 0:
+            raise OSError("seek before the beginning")
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        size = min(len(buffer), self._bundle.size - self._at)
+        if size <= 0:
+            return 0
+        with translated("reading a bundle"):
+            answer = self._client.get_object(
+                Bucket=self._bucket, Key=self._bundle.key, Range=f"bytes={self._at}-{self._at + size - 1}"
+            )
+            data = answer["Body"].read()
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)

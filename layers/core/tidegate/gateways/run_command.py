@@ -1,0 +1,188 @@
+"""SSM Run Command: send, find again, look at and cancel commands (AWS: "AWS Systems Manager Run Command")."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tidegate.gateways.errors import error_code, translated
+from tidegate.model.decisions import Diagnostics, EventRecord, HostReport, Sight, Sighting
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+_MOST_IDS = 50  # of SendCommand and of a DescribeInstanceInformation filter
+_WAITING = frozenset({"Pending", "Delayed"})
+_RUNNING = frozenset({"InProgress", "Cancelling"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A command and the targets it went to."""
+
+    command_id: str
+    target_ids: tuple[str, ...]
+
+
+class RunCommand:
+    """Commands made from one SSM document."""
+
+    def __init__(self, client: SSMClient, document: str) -> None:
+        self._client, self._document = client, document
+
+    def reachable(self, target_ids: Sequence[str]) -> set[str]:
+        """Those targets whose SSM agent is registered and answers pings."""
+        found: set[str] = set()
+        with translated("looking up the instances' SSM agents"):
+            for i in range(0, len(target_ids), _MOST_IDS):
+                pages = self._client.get_paginator("describe_instance_information").paginate(
+                    Filters=[{"Key": "InstanceIds", "Values": list(target_ids[i : i + _MOST_IDS])}]
+                )
+                for page in pages:
+                    for row in page["InstanceInformationList"]:
+                        if row.get("PingStatus") == "Online":
+                            found.add(row["InstanceId"])
+        return found
+
+    def send(self, target_ids: Sequence[str], order: str, comment: str, delivery_seconds: int) -> list[Sent]:
+        """Send one order to at most 50 targets.
+
+        SSM refuses a whole call for one id it does not manage; the call is then halved until that id stands alone and
+        is left out. Targets missing from the answer were not commanded.
+        """
+        try:
+            with translated(f"sending a command to {len(target_ids)} instances"):
+                return [self._send(target_ids, order, comment, delivery_seconds)]
+        except _InvalidInstanceError:
+            if len(target_ids) == 1:
+                return []
+            half = len(target_ids) // 2
+            return [
+                *self.send(target_ids[:half], order, comment, delivery_seconds),
+                *self.send(target_ids[half:], order, comment, delivery_seconds),
+            ]
+
+    def _send(self, target_ids: Sequence[str], order: str, comment: str, delivery_seconds: int) -> Sent:
+        try:
+            answer = self._client.send_command(
+                DocumentName=self._document,
+                InstanceIds=list(target_ids),
+                Parameters={"order": [order]},
+                Comment=comment,
+                MaxConcurrency="100%",
+                MaxErrors="100%",
+                TimeoutSeconds=max(30, delivery_seconds),
+            )
+        except ClientError as error:
+            if error_code(error) == "InvalidInstanceId":
+                raise _InvalidInstanceError from error
+            raise
+        return Sent(answer["Command"]["CommandId"], tuple(target_ids))
+
+    def sent_since(self, since: float) -> dict[str, list[Sent]]:
+        """Commands of our document sent since then, by their comment: for finding what a dead handler had sent."""
+        found: dict[str, list[Sent]] = {}
+        # SSM keeps whole seconds; a second earlier loses nothing, for the comment decides.
+        after = datetime.fromtimestamp(int(since) - 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        with translated("listing commands"):
+            pages = self._client.get_paginator("list_commands").paginate(
+                Filters=[
+                    {"key": "InvokedAfter", "value": after},
+                    {"key": "DocumentName", "value": self._document},
+                ]
+            )
+            for page in pages:
+                for row in page["Commands"]:
+                    sent = Sent(row["CommandId"], tuple(row.get("InstanceIds", ())))
+                    found.setdefault(row.get("Comment", ""), []).append(sent)
+        return found
+
+    def look(self, command_id: str, deployment_id: str) -> dict[str, Sighting]:
+        """What is seen of each target of a command, by target id."""
+        with translated("looking at a command"):
+            pages = self._client.get_paginator("list_command_invocations").paginate(CommandId=command_id, Details=True)
+            return {
+                row["InstanceId"]: _sighting(row, deployment_id) for page in pages for row in page["CommandInvocations"]
+            }
+
+    def cancel(self, command_id: str, target_ids: Iterable[str]) -> None:
+        """Cancel a command on some targets, as far as SSM can; one that has ended is fine."""
+        try:
+            with translated("cancelling a command"):
+                for chunk in _chunks(list(target_ids)):
+                    self._cancel(command_id, chunk)
+        except _InvalidInstanceError:
+            return  # the order's expiry is the fence; cancelling only tidies up
+
+    def _cancel(self, command_id: str, target_ids: list[str]) -> None:
+        try:
+            self._client.cancel_command(CommandId=command_id, InstanceIds=target_ids)
+        except ClientError as error:
+            if error_code(error) in ("InvalidInstanceId", "InvalidCommandId", "DuplicateInstanceId"):
+                raise _InvalidInstanceError from error
+            raise
+
+
+class _InvalidInstanceError(Exception):
+    """SSM does not manage one of the ids."""
+
+
+def _chunks(ids: list[str]) -> Iterator[list[str]]:
+    for i in range(0, len(ids), _MOST_IDS):
+        yield ids[i : i + _MOST_IDS]
+
+
+def _sighting(row: Mapping[str, Any], deployment_id: str) -> Sighting:
+    status, detail = row.get("Status", ""), row.get("StatusDetails", "")
+    if status in _WAITING:
+        return Sighting(Sight.WAITING, detail=detail)
+    if status in _RUNNING:
+        return Sighting(Sight.RUNNING, detail=detail)
+    output = "".join(plugin.get("Output", "") for plugin in row.get("CommandPlugins", ()))
+    report = parse_result(output, deployment_id, row["InstanceId"])
+    if report is None:
+        return Sighting(Sight.UNANSWERED, detail=f"SSM says {detail or status}")
+    return Sighting(Sight.ANSWERED, report, detail)
+
+
+def parse_result(output: str, deployment_id: str, target_id: str) -> HostReport | None:
+    """The result line in a step's output (``docs/host-contract.md``), or None where there is no valid one.
+
+    Only a result of this deployment and target is believed; whatever else the step printed is passed over.
+    """
+    for line in reversed(output.splitlines()):
+        if not line.startswith('{"tidegate":'):
+            continue
+        try:
+            result = json.loads(line)
+            return _report(result, deployment_id, target_id)
+        except (ValueError, KeyError, TypeError, IndexError):
+            return None
+    return None
+
+
+def _report(result: dict[str, Any], deployment_id: str, target_id: str) -> HostReport | None:
+    status = result["status"]
+    if status not in ("Succeeded", "Failed", "NotStarted"):
+        return None
+    # A host that could not read its order does not know whose it was.
+    if status != "NotStarted" and (result["deployment"], result["target"]) != (deployment_id, target_id):
+        return None
+    told = result.get("diagnostics")
+    return HostReport(
+        status=status,
+        events=tuple(EventRecord(*event) for event in result.get("events", ())),
+        diagnostics=told
+        and Diagnostics(
+            event=told.get("event", ""),
+            error_code=told.get("errorCode", "UnknownError"),
+            script_name=told.get("scriptName", ""),
+            message=told.get("message", ""),
+            log_tail=told.get("logTail", ""),
+        ),
+    )

@@ -1,0 +1,40 @@
+"""Status words, events and constants of deployments, as CodeDeploy has them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TERMINAL: Final = frozenset({"Succeeded", "Failed", "Stopped"})
+
+#: Lifecycle events of an in-place deployment without a load balancer (AWS: "AppSpec 'hooks' section").
+IN_PLACE_EVENTS: Final = (
+    "ApplicationStop",
+    "DownloadBundle",
+    "BeforeInstall",
+    "Install",
+    "AfterInstall",
+    "ApplicationStart",
+    "ValidateService",
+)
+
+#: Events whose scripts come from the previous revision and which ``ignoreApplicationStopFailures`` covers.
+PREVIOUS_REVISION_EVENTS: Final = frozenset({"ApplicationStop", "BeforeBlockTraffic", "AfterBlockTraffic"})
+
+ROLLBACK_CREATOR: Final = "codeDeployRollback"
+
+
+class ErrorCode:
+    """The error codes of a deployment that this release can set (API: ErrorInformation)."""
+
+    AGENT_ISSUE: Final = "AGENT_ISSUE"
+    APPLICATION_MISSING: Final = "APPLICATION_MISSING"
+    DEPLOYMENT_GROUP_MISSING: Final = "DEPLOYMENT_GROUP_MISSING"
+    HEALTH_CONSTRAINTS: Final = "HEALTH_CONSTRAINTS"
+    HEALTH_CONSTRAINTS_INVALID: Final = "HEALTH_CONSTRAINTS_INVALID"
+    INTERNAL_ERROR: Final = "INTERNAL_ERROR"
+    INVALID_REVISION: Final = "INVALID_REVISION"
+    MANUAL_STOP: Final = "MANUAL_STOP"
+    NO_INSTANCES: Final = "NO_INSTANCES"
+    REVISION_MISSING: Final = "REVISION_MISSING"
+    THROTTLED: Final = "THROTTLED"
+    TIMEOUT: Final = "TIMEOUT"

@@ -1,0 +1,251 @@
+"""The ledger: one compact record a deployment, holding every target's place.
+
+A target is one byte, so that 100,000 targets are 100 kB and a pass over them is a pass over bytes:
+
+====  =========  ==========================================================
+bits  field      values
+====  =========  ==========================================================
+0-2   outcome    :class:`Outcome`
+3-4   origin     :class:`Origin`, what the target was when the fleet was read
+5-7   stage      number of the stage it is in, or was last in
+====  =========  ==========================================================
+
+The order of the bytes is the order in which targets are picked (AWS: "Instance health", priority of
+deployments by health), so scheduling never sorts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum, StrEnum
+
+
+class Outcome(IntEnum):
+    """Where a target stands in its deployment."""
+
+    PENDING = 0
+    IN_FLIGHT = 1
+    SUCCEEDED = 2
+    FAILED = 3
+    SKIPPED = 4
+
+    @property
+    def status(self) -> str:
+        """The word of CodeDeploy's TargetStatus."""
+        return _STATUS[self]
+
+
+_STATUS = {
+    Outcome.PENDING: "Pending",
+    Outcome.IN_FLIGHT: "InProgress",
+    Outcome.SUCCEEDED: "Succeeded",
+    Outcome.FAILED: "Failed",
+    Outcome.SKIPPED: "Skipped",
+}
+
+
+class Origin(IntEnum):
+    """Health of a target when its deployment began; the number is the order of selection."""
+
+    UNHEALTHY = 0
+    UNKNOWN = 1
+    OLD = 2
+    CURRENT = 3
+
+
+class Purpose(StrEnum):
+    """What a flight asks of its hosts."""
+
+    RUN = "run"
+    REPORT = "report"  # start nothing, tell what is recorded: for a command that ended without an answer
+
+
+def cell(outcome: Outcome, origin: Origin, stage: int = 0) -> int:
+    """One target as a byte."""
+    return outcome | origin << 3 | stage << 5
+
+
+def outcome_of(byte: int) -> Outcome:
+    """The outcome in a cell."""
+    return Outcome(byte & 0b111)
+
+
+def origin_of(byte: int) -> Origin:
+    """The origin in a cell."""
+    return Origin(byte >> 3 & 0b11)
+
+
+def stage_of(byte: int) -> int:
+    """The stage number in a cell."""
+    return byte >> 5
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """Targets set going together on one stage: what becomes one command.
+
+    A flight is written before its command is sent (``command_id`` empty); that intent lets a handler that
+    died in between find the command it may have sent. It leaves the ledger when none of its targets
+    are in flight any more.
+
+    Attributes
+    ----------
+    key : unique within the deployment; it stands in the command's comment
+    begun_at, sent_at : epoch seconds; ``sent_at`` is 0 until sent
+    refusal : why its targets cannot be commanded at all; empty otherwise
+    """
+
+    key: str
+    purpose: Purpose
+    stage: int
+    positions: tuple[int, ...]
+    begun_at: float
+    command_id: str = ""
+    sent_at: float = 0.0
+    refusal: str = ""
+
+    @property
+    def unsent(self) -> bool:
+        """Whether no command is known for it yet."""
+        return not self.command_id and not self.refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The stop condition, once true: nothing new starts, what runs is waited for.
+
+    ``status`` is the deployment's final status (``Failed`` or ``Stopped``), ``code`` CodeDeploy's error code.
+    """
+
+    status: str
+    code: str
+    reason: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A deployment's targets, what is in flight, and whether it is closing.
+
+    Attributes
+    ----------
+    cells : one byte a target, in order of selection
+    minimum : healthy targets to keep, a count (``rollout.plan.minimum_healthy``)
+    batches, decisions : how many were made; they number the next
+    changed_at : epoch seconds of the last change, from which waiting grows
+    settled : the end has been told in the history; only the deployment's own record is left to be ended
+    """
+
+    cells: bytes
+    minimum: int
+    flights: tuple[Flight, ...] = ()
+    closing: Closing | None = None
+    batches: int = 0
+    decisions: int = 0
+    changed_at: float = 0.0
+    settled: bool = False
+
+    def outcome(self, position: int) -> Outcome:
+        """The outcome of one target."""
+        return outcome_of(self.cells[position])
+
+    def census(self) -> Census:
+        """Count the targets by what the rules of health ask about them."""
+        return Census.of(self.cells)
+
+    def positions(self, outcome: Outcome) -> list[int]:
+        """The targets with an outcome, in order of selection."""
+        return [i for i, byte in enumerate(self.cells) if byte & 0b111 == outcome]
+
+    def moved(self, positions: Iterable[int], outcome: Outcome, stage: int | None = None) -> Ledger:
+        """The ledger with some targets' outcome (and stage) changed."""
+        cells = bytearray(self.cells)
+        for i in positions:
+            old = cells[i]
+            cells[i] = cell(outcome, origin_of(old), stage_of(old) if stage is None else stage)
+        return replace(self, cells=bytes(cells))
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many targets are in each of the sets that the rules speak of.
+
+    ``healthy``: those that were healthy and have not failed, and those that succeeded. ``healthy_in_flight`` is
+    the part of them that is out just now.
+    """
+
+    total: int = 0
+    pending: int = 0
+    pending_unhealthy: int = 0
+    in_flight: int = 0
+    healthy_in_flight: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    healthy: int = 0
+
+    @classmethod
+    def of(cls, cells: bytes) -> Census:
+        """Count cells, in one pass over at most 256 distinct bytes."""
+        n = Counter[tuple[Outcome, bool]]()
+        for byte, count in Counter(cells).items():
+            n[outcome_of(byte), origin_of(byte) is not Origin.UNHEALTHY] += count
+
+        def both(outcome: Outcome) -> int:
+            return n[outcome, True] + n[outcome, False]
+
+        return cls(
+            total=len(cells),
+            pending=both(Outcome.PENDING),
+            pending_unhealthy=n[Outcome.PENDING, False],
+            in_flight=both(Outcome.IN_FLIGHT),
+            healthy_in_flight=n[Outcome.IN_FLIGHT, True],
+            succeeded=both(Outcome.SUCCEEDED),
+            failed=both(Outcome.FAILED),
+            skipped=both(Outcome.SKIPPED),
+            healthy=n[Outcome.PENDING, True]
+            + n[Outcome.IN_FLIGHT, True]
+            + n[Outcome.SKIPPED, True]
+            + both(Outcome.SUCCEEDED),
+        )
+
+    @property
+    def available(self) -> int:
+        """Healthy targets that are not out: what invariant 1 keeps at or above the minimum."""
+        return self.healthy - self.healthy_in_flight
+
+    @property
+    def overview(self) -> dict[str, int]:
+        """CodeDeploy's DeploymentOverview."""
+        return {
+            "Pending": self.pending,
+            "InProgress": self.in_flight,
+            "Succeeded": self.succeeded,
+            "Failed": self.failed,
+            "Skipped": self.skipped,
+            "Ready": 0,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A host of the fleet as the roster keeps it.
+
+    ``opted_in``: carries the stack's opt-in tag, without which no command may be sent to it.
+    """
+
+    target_id: str
+    opted_in: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The fleet in ledger order; written once."""
+
+    members: Sequence[Member] = field(default_factory=tuple)
+
+    def ids(self, positions: Iterable[int]) -> list[str]:
+        """Target ids of some positions."""
+        return [self.members[i].target_id for i in positions]

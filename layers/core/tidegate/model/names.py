@@ -1,0 +1,64 @@
+"""How names, ids and revisions are written (AWS: "CodeDeploy quotas", the API's shapes)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+NAME: Final = re.compile(r"[A-Za-z0-9+=,.@_-]{1,100}")
+DEPLOYMENT_ID: Final = re.compile(r"d-[A-Z0-9]{9}")
+DEPLOYMENT_ID_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+INSTANCE_ID: Final = re.compile(r"i-[0-9a-f]{8,17}")
+MAX_DESCRIPTION: Final = 256
+MAX_TAG_KEY: Final = 128
+MAX_TAG_VALUE: Final = 256
+PREDEFINED_PREFIX: Final = "CodeDeployDefault."
+
+#: The member of a revision location that holds the payload, by revision type.
+PAYLOADS: Final[Mapping[str, str]] = {
+    "S3": "s3Location",
+    "GitHub": "gitHubLocation",
+    "String": "string",
+    "AppSpecContent": "appSpecContent",
+}
+
+
+def new_deployment_id(choose: Callable[[str], str]) -> str:
+    """Draw a deployment id: ``d-`` and nine capital letters or digits.
+
+    Parameters
+    ----------
+    choose
+        Picks one character of a text at random, such as ``secrets.choice``.
+    """
+    return "d-" + "".join(choose(DEPLOYMENT_ID_ALPHABET) for _ in range(9))
+
+
+def revision_key(location: Mapping[str, Any]) -> str:
+    """What tells one revision of an application from another: 40 hexadecimal digits.
+
+    Two locations are the same revision when their type and all members of their payload are equal; a missing
+    version or eTag is a value of its own. Quotes around an eTag, which S3 adds and some tools keep, do not count;
+    nor does the text of an AppSpec beside its sha256.
+
+    >>> revision_key({"revisionType": "S3", "s3Location": {"bucket": "b", "key": "k", "eTag": '"e"'}}) == \\
+    ...     revision_key({"revisionType": "S3", "s3Location": {"eTag": "e", "key": "k", "bucket": "b"}})
+    True
+    """
+    kind = location["revisionType"]
+    payload = {name: value for name, value in location.get(PAYLOADS[kind], {}).items() if value is not None}
+    if "eTag" in payload:
+        payload["eTag"] = payload["eTag"].strip('"')
+    if "content" in payload:
+        content = payload.pop("content")
+        payload.setdefault("sha256", hashlib.sha256(content.encode()).hexdigest())
+    text = json.dumps([kind, payload], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def application_arn(region: str, account: str, application: str) -> str:
+    """ARN of an application."""
+    return f"arn:aws:codedeploy:{region}:{account}:application:{application}"

@@ -1,0 +1,176 @@
+"""The ledger brought up to date with what was seen of its commands, and with the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from tidegate.model.decisions import HostReport, Sight, Sighting
+from tidegate.model.ledger import Flight, Ledger, Outcome, Purpose
+from tidegate.rollout.rules import Rules
+from tidegate.rollout.words import seconds
+
+
+@dataclass(frozen=True, slots=True)
+class TargetChange:
+    """A target that ended in this pass. ``message`` says why it failed where the host did not."""
+
+    position: int
+    outcome: Outcome
+    report: HostReport | None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The new ledger, the targets that ended, and commands to cancel (command id to positions)."""
+
+    ledger: Ledger
+    changes: tuple[TargetChange, ...]
+    cancels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def to_look_at(ledger: Ledger, changed: Collection[str], pass_number: int, rules: Rules, now: float) -> list[Flight]:
+    """The sent flights worth a look: those a signal named, those past a deadline, and a rotating share of the rest.
+
+    The share bounds the calls of a heartbeat pass whatever the fleet's size; it rotates with the pass, so each command
+    is looked at in time.
+    """
+    sent = [f for f in ledger.flights if f.command_id]
+    urgent = [f for f in sent if f.command_id in changed or _overdue(f, rules, now)]
+    rest = [f for f in sent if f not in urgent]
+    if len(rest) > rules.look_share:
+        start = pass_number * rules.look_share % len(rest)
+        rest = (rest[start:] + rest[:start])[: rules.look_share]
+    return urgent + rest
+
+
+def observe(ledger: Ledger, sightings: Mapping[int, Sighting], rules: Rules, now: float) -> Observed:
+    """Move targets by what was seen of them.
+
+    Parameters
+    ----------
+    sightings : by position; targets that were not looked at are left as they are
+
+    A target ends when its host answered, when it did not pick up its command within ``undelivered_after`` (our own
+    clock: SSM's adds the execution time-out), or when it cannot be commanded. A command that ended
+    without an answer, or ran longer than ``stage_limit``, is followed by one that asks the host what it recorded; only
+    when that has no answer either does the target fail.
+    """
+    return _Pass(ledger, rules, now).run(sightings)
+
+
+def _overdue(flight: Flight, rules: Rules, now: float) -> bool:
+    return now - flight.sent_at > rules.stage_limit
+
+
+class _Pass:
+    """Collects the outcome of one look."""
+
+    def __init__(self, ledger: Ledger, rules: Rules, now: float) -> None:
+        self.ledger, self.rules, self.now = ledger, rules, now
+        self.changes: list[TargetChange] = []
+        self.cancels: dict[str, list[int]] = {}
+        self.ask: list[int] = []
+
+    def run(self, sightings: Mapping[int, Sighting]) -> Observed:
+        for flight in self.ledger.flights:
+            if not flight.command_id:
+                self._without_command(flight)
+                continue
+            for position in flight.positions:
+                if position in sightings and self.ledger.outcome(position) is Outcome.IN_FLIGHT:
+                    self._seen(flight, position, sightings[position])
+        return Observed(
+            self._new_ledger(),
+            tuple(self.changes),
+            {cmd: tuple(where) for cmd, where in self.cancels.items()},
+        )
+
+    def _without_command(self, flight: Flight) -> None:
+        """A flight that could not be sent: refused for good, or its hosts stay away."""
+        if flight.refusal:
+            message = flight.refusal
+        elif self.now - flight.begun_at > self.rules.undelivered_after:
+            message = (
+                f"The instance's SSM agent was not reachable for {seconds(self.rules.undelivered_after)}. "
+                "Check that the instance runs, that its SSM agent is started and that it may reach Systems Manager."
+            )
+        else:
+            return
+        for position in flight.positions:
+            self._fail(position, message)
+
+    def _seen(self, flight: Flight, position: int, sighting: Sighting) -> None:
+        age = self.now - flight.sent_at
+        match sighting.sight:
+            case Sight.ANSWERED if sighting.report is not None:
+                self._answered(flight, position, sighting.report)
+            case Sight.WAITING if age > self.rules.undelivered_after:
+                self._cancel(flight, position)
+                self._fail(position, self._undelivered())
+            case Sight.UNANSWERED:
+                self._unknown(flight, position, sighting.detail)
+            case Sight.RUNNING if age > self.rules.stage_limit:
+                self._cancel(flight, position)
+                self._unknown(flight, position, f"still running after {seconds(age)}")
+
+    def _undelivered(self) -> str:
+        return (
+            "The instance did not pick up its command within "
+            f"{seconds(self.rules.undelivered_after)}; nothing was run on it. "
+            "Check that its SSM agent runs."
+        )
+
+    def _answered(self, flight: Flight, position: int, report: HostReport) -> None:
+        if report.status == "Succeeded":
+            self.changes.append(TargetChange(position, Outcome.SUCCEEDED, report))
+            return
+        message = ""
+        if report.status == "NotStarted":
+            told = report.diagnostics.message if report.diagnostics else ""
+            message = told or "Nothing was run on the instance."
+            if flight.purpose is Purpose.REPORT:
+                message = (
+                    "The command ended without an answer, and the instance has "
+                    f"no record of it: nothing was run. {told}"
+                ).strip()
+        self.changes.append(TargetChange(position, Outcome.FAILED, report, message))
+
+    def _unknown(self, flight: Flight, position: int, detail: str) -> None:
+        if flight.purpose is Purpose.RUN:
+            self.ask.append(position)
+        else:
+            self._fail(
+                position,
+                f"The instance did not say what became of its command ({detail}), though it was asked again.",
+            )
+
+    def _fail(self, position: int, message: str) -> None:
+        self.changes.append(TargetChange(position, Outcome.FAILED, None, message))
+
+    def _cancel(self, flight: Flight, position: int) -> None:
+        self.cancels.setdefault(flight.command_id, []).append(position)
+
+    def _new_ledger(self) -> Ledger:
+        if not self.changes and not self.ask:
+            return self.ledger
+        ledger = self.ledger
+        for outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
+            ledger = ledger.moved((c.position for c in self.changes if c.outcome is outcome), outcome)
+        gone = {c.position for c in self.changes} | set(self.ask)
+        kept = [replace(f, positions=tuple(p for p in f.positions if p not in gone)) for f in ledger.flights]
+        asks = self._asking_flights(ledger.batches + 1)
+        return replace(
+            ledger,
+            flights=tuple(f for f in kept if f.positions) + asks,
+            batches=ledger.batches + (1 if asks else 0),
+            changed_at=self.now,
+        )
+
+    def _asking_flights(self, number: int) -> tuple[Flight, ...]:
+        size, ask = self.rules.flight_size, sorted(self.ask)
+        return tuple(
+            Flight(f"{number:04d}.{i // size:02d}", Purpose.REPORT, 0, tuple(ask[i : i + size]), self.now)
+            for i in range(0, len(ask), size)
+        )

@@ -1,0 +1,102 @@
+"""Which targets go next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tidegate.model.decisions import Decision
+from tidegate.model.ledger import Census, Flight, Ledger, Origin, Outcome, Purpose, origin_of
+from tidegate.rollout.rules import Rules
+from tidegate.rollout.words import count
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The targets a pass sets going (none where it only sends again), the ledger after it, and why."""
+
+    positions: tuple[int, ...]
+    ledger: Ledger
+    decision: Decision | None
+
+
+def room(census: Census, minimum: int) -> tuple[int, int]:
+    """How many more targets may start: of any kind, and of the healthy ones among them.
+
+    ``any = (total − failed) − minimum − in flight``; ``healthy = available − minimum``. A healthy target that goes
+    out stops being available, so starting ``healthy`` of them leaves exactly the minimum.
+
+    Nine healthy targets with a minimum of five: (4, 4). Then four are in flight: (0, 0). One of them failed: (0, 0),
+    for the minimum holds with three in flight. Six never deployed to, minimum three: (3, −3): three
+    unhealthy ones go, and no healthy one could.
+
+    >>> room(Census(total=9, pending=9, healthy=9), 5)
+    (4, 4)
+    >>> room(Census(total=9, pending=5, in_flight=3, healthy_in_flight=3, failed=1, healthy=8), 5)
+    (0, 0)
+    >>> room(Census(total=6, pending=6, pending_unhealthy=6), 3)
+    (3, -3)
+    """
+    potential = census.total - census.failed
+    return potential - minimum - census.in_flight, census.available - minimum
+
+
+def may_start(census: Census, minimum: int) -> int:
+    """How many pending targets can be set going now."""
+    anyone, healthy = room(census, minimum)
+    pending_healthy = census.pending - census.pending_unhealthy
+    return max(0, min(anyone, census.pending_unhealthy + max(0, min(healthy, pending_healthy))))
+
+
+def pick(ledger: Ledger, rules: Rules, now: float) -> Batch:
+    """Choose targets in ledger order within the room there is, and cut them into flights.
+
+    Returns an empty batch when the deployment is closing or there is no room; the caller then only sends
+    the flights that have no command yet.
+    """
+    census = ledger.census()
+    anyone, healthy = room(census, ledger.minimum)
+    if ledger.closing is not None or anyone <= 0:
+        return Batch((), ledger, None)
+    chosen: list[int] = []
+    for position, byte in enumerate(ledger.cells):
+        if len(chosen) >= anyone:
+            break
+        if byte & 0b111 != Outcome.PENDING:
+            continue
+        if origin_of(byte) is not Origin.UNHEALTHY:
+            if healthy <= 0:
+                break  # order of selection: every later target is healthy too
+            healthy -= 1
+        chosen.append(position)
+    if not chosen:
+        return Batch((), ledger, None)
+    return Batch(tuple(chosen), _launched(ledger, chosen, rules, now), _decision(ledger, census, len(chosen)))
+
+
+def _launched(ledger: Ledger, chosen: list[int], rules: Rules, now: float) -> Ledger:
+    number = ledger.batches + 1
+    size = rules.flight_size
+    flights = tuple(
+        Flight(f"{number:04d}.{i // size:02d}", Purpose.RUN, 0, tuple(chosen[i : i + size]), now)
+        for i in range(0, len(chosen), size)
+    )
+    moved = ledger.moved(chosen, Outcome.IN_FLIGHT, stage=0)
+    return replace(moved, flights=ledger.flights + flights, batches=number, changed_at=now)
+
+
+def _decision(ledger: Ledger, census: Census, chosen: int) -> Decision:
+    facts: dict[str, int | str] = {
+        "batch": ledger.batches + 1,
+        "chosen": chosen,
+        "pending": census.pending,
+        "inFlight": census.in_flight,
+        "healthy": census.healthy,
+        "minimum": ledger.minimum,
+        "failed": census.failed,
+    }
+    reason = (
+        f"{chosen} of {count(census.pending, 'pending instance')} set going: "
+        f"{census.healthy} of {census.total} are healthy, "
+        f"{ledger.minimum} must stay so, {census.in_flight} in flight, {census.failed} failed."
+    )
+    return Decision("Batch", "BATCH", reason, facts)

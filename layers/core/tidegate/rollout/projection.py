@@ -1,0 +1,55 @@
+"""What GetDeploymentTarget shows of a target, from what its host reported (API: InstanceTarget)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tidegate.model.decisions import HostReport
+
+LifecycleEvents = list[dict[str, Any]]
+
+
+def pending_events(events: Sequence[str]) -> LifecycleEvents:
+    """Every event still to come."""
+    return [{"lifecycleEventName": name, "status": "Pending"} for name in events]
+
+
+def skipped_events(events: Sequence[str]) -> LifecycleEvents:
+    """No event was run, nor will be."""
+    return [{"lifecycleEventName": name, "status": "Skipped"} for name in events]
+
+
+def ended_events(events: Sequence[str], report: HostReport | None, message: str) -> LifecycleEvents:
+    """The events of a target that ended: as reported, those that were not run Skipped.
+
+    Where the host reported no event although the target failed, the first event carries the reason, so that it is seen
+    wherever people look.
+    """
+    told = {record.name: record for record in report.events} if report else {}
+    shown = [_event(name, told) for name in events]
+    diagnostics = report.diagnostics if report and report.status != "NotStarted" else None
+    if diagnostics is not None:
+        for event in shown:
+            if event["lifecycleEventName"] == diagnostics.event:
+                event["diagnostics"] = {
+                    "errorCode": diagnostics.error_code,
+                    "scriptName": diagnostics.script_name,
+                    "message": diagnostics.message,
+                    "logTail": diagnostics.log_tail,
+                }
+    elif message and shown:
+        shown[0]["status"] = "Failed"
+        shown[0]["diagnostics"] = {"errorCode": "UnknownError", "scriptName": "", "message": message, "logTail": ""}
+    for event in shown:
+        if event["status"] == "Succeeded":
+            event["diagnostics"] = {"errorCode": "Success", "scriptName": "", "message": "Succeeded", "logTail": ""}
+    return shown
+
+
+def _event(name: str, told: dict[str, Any]) -> dict[str, Any]:
+    record = told.get(name)
+    if record is None:
+        return {"lifecycleEventName": name, "status": "Skipped"}
+    event = {"lifecycleEventName": name, "status": record.status, "startTime": record.start, "endTime": record.end}
+    return {key: value for key, value in event.items() if value is not None}

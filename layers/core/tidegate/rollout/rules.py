@@ -1,0 +1,40 @@
+"""The limits a rollout is judged by, in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Deadlines and paces of one deployment; every wait has one of these as its end.
+
+    Attributes
+    ----------
+    started_at : when the deployment began, epoch seconds
+    undelivered_after : a host that has not picked up its command by then fails (CodeDeploy: 5 minutes)
+    stage_limit : longest a delivered command may run before the host is asked what became of it
+    drain_limit : longest that targets in flight are waited for after the stop condition came true
+    total_limit : longest a deployment may take (CodeDeploy: 8 hours in place)
+    heartbeat_floor, heartbeat_ceiling : shortest and longest wait between two looks
+    look_share : most commands looked at by a pass that no signal woke
+    flight_size : most targets of one command (SSM: 50)
+    """
+
+    started_at: float = 0.0
+    undelivered_after: float = 300.0
+    stage_limit: float = 7 * 3600.0
+    drain_limit: float = 7 * 3600.0
+    total_limit: float = 8 * 3600.0
+    heartbeat_floor: float = 10.0
+    heartbeat_ceiling: float = 300.0
+    look_share: int = 20
+    flight_size: int = 50
+
+    def heartbeat(self, quiet: float) -> float:
+        """How long to wait when nothing has changed for ``quiet`` seconds: as long again, within bounds.
+
+        >>> Rules().heartbeat(0), Rules().heartbeat(42), Rules().heartbeat(9000)
+        (10.0, 42, 300.0)
+        """
+        return min(max(quiet, self.heartbeat_floor), self.heartbeat_ceiling)

@@ -1,0 +1,285 @@
+"""Deployments: made, listed, stopped and ended. Each of these is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tidegate.model.deployment import TERMINAL
+from tidegate.store.deployment_items import (
+    LIVE_STATUSES,
+    OVERVIEW,
+    deployment_key,
+    last_info,
+    rollback_deployment,
+    still_live,
+    with_keys,
+)
+from tidegate.store.endings import Ending
+from tidegate.store.errors import (
+    ConditionFailedError,
+    DeploymentCompletedError,
+    DeploymentExistsError,
+    DeploymentGroupBusyError,
+    DeploymentGroupNotFoundError,
+    DeploymentNotFoundError,
+    StaleGenerationError,
+    StoreError,
+    TableBusyError,
+)
+from tidegate.store.groups import group_key
+from tidegate.store.revisions import revision_use
+from tidegate.store.table import (
+    Absent,
+    All,
+    AttributeAbsent,
+    Cursor,
+    Equals,
+    Item,
+    OneOf,
+    Page,
+    Put,
+    Table,
+    Update,
+    sort_time,
+)
+
+__all__ = [
+    "LIVE_STATUSES",
+    "OVERVIEW",
+    "Deployments",
+    "Finished",
+    "deployment_key",
+    "rollback_deployment",
+    "with_keys",
+]
+
+_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a deployment ended: its item, the id of its rollback, and whether this very call ended it."""
+
+    deployment: Item
+    rollback_id: str | None
+    changed: bool
+
+
+class Deployments:
+    """All deployments of the account."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def create(self, deployment: Mapping[str, Any], *, revision_description: str) -> Item:
+        """Record a new deployment, take its group's lock, and register or renew its revision.
+
+        Parameters
+        ----------
+        deployment
+            The attributes of the deployment item, without keys.
+        revision_description
+            Description of the revision where it was not registered before.
+
+        Raises
+        ------
+        DeploymentExistsError
+            The id is taken; nothing was changed.
+        DeploymentGroupNotFoundError
+            The group is gone, or another one has its name now.
+        DeploymentGroupBusyError
+            Another deployment holds the lock.
+        """
+        application, group = deployment["applicationName"], deployment["deploymentGroupName"]
+        item, now = with_keys(deployment), deployment["createTime"]
+        free = All(Equals("deploymentGroupId", deployment["deploymentGroupId"]), AttributeAbsent("live"))
+        lock = {"live": deployment["deploymentId"], "lastAttempted": last_info(item)}
+        try:
+            self._table.write(
+                Put(item, Absent()),
+                Update(group_key(application, group), set=lock, condition=free),
+                revision_use(application, deployment["location"], description=revision_description, now=now),
+            )
+        except ConditionFailedError as error:
+            raise self._creation_error(error, deployment) from None
+        return item
+
+    def _creation_error(self, error: ConditionFailedError, deployment: Mapping[str, Any]) -> StoreError:
+        application, group = deployment["applicationName"], deployment["deploymentGroupName"]
+        if error.index == 0:
+            return DeploymentExistsError(deployment["deploymentId"])
+        if error.item and error.item.get("deploymentGroupId") == deployment["deploymentGroupId"]:
+            return DeploymentGroupBusyError(group, error.item["live"])
+        return DeploymentGroupNotFoundError(application, group)
+
+    def get(self, deployment_id: str) -> Item:
+        """Read a deployment.
+
+        Raises
+        ------
+        DeploymentNotFoundError
+        """
+        item = self._table.get(deployment_key(deployment_id))
+        if item is None:
+            raise DeploymentNotFoundError(deployment_id)
+        return item
+
+    def get_many(self, ids: Iterable[str]) -> list[Item]:
+        """Read deployments in the order of their ids; unknown ones are left out."""
+        ids = list(dict.fromkeys(ids))
+        found = self._table.get_many(deployment_key(each) for each in ids)
+        return [found[deployment_key(each)] for each in ids if deployment_key(each) in found]
+
+    def page(
+        self,
+        group_id: str | None = None,
+        *,
+        between: tuple[float | None, float | None] = (None, None),
+        limit: int | None = None,
+        start: Cursor | None = None,
+    ) -> Page:
+        """A page of a group's deployments, or of all, newest first.
+
+        Parameters
+        ----------
+        between
+            Earliest and latest time of creation, both included.
+        """
+        index, pk = ("GSI2", "DEPS") if group_id is None else ("GSI1", f"GROUP#{group_id}")
+        earliest, latest = between
+        # "$" follows "#": the id behind the time is included.
+        span = (sort_time(earliest or 0), sort_time(99999999999.999 if latest is None else latest) + "$")
+        return self._table.query(pk, between=span, index=index, descending=True, limit=limit, start=start)
+
+    def request_stop(self, deployment_id: str, *, now: float, auto_rollback: bool | None, by: str) -> Item:
+        """Record that the deployment is to stop. The first request counts; more of them change nothing.
+
+        Parameters
+        ----------
+        auto_rollback
+            Whether to roll back; ``None`` leaves it to the deployment's own settings.
+        by
+            ARN of who asked.
+
+        Returns
+        -------
+        The deployment as it is now.
+
+        Raises
+        ------
+        DeploymentNotFoundError
+        DeploymentCompletedError
+            It has ended.
+        """
+        stop: dict[str, Any] = {"time": now, "by": by}
+        if auto_rollback is not None:
+            stop["autoRollback"] = auto_rollback
+        live = OneOf("status", LIVE_STATUSES)
+        try:
+            return self._table.update_returning(
+                Update(deployment_key(deployment_id), set_if_absent={"stop": stop}, condition=live)
+            )
+        except ConditionFailedError as error:
+            raise _why_not(deployment_id, error.item, None) from None
+
+    def amend(
+        self,
+        deployment_id: str,
+        changes: Mapping[str, Any],
+        *,
+        generation: int | None = None,
+        once: Mapping[str, Any] | None = None,
+    ) -> Item:
+        """Change attributes of a live deployment.
+
+        Parameters
+        ----------
+        changes
+            Attributes to write.
+        generation
+            The writer's generation: refused where the deployment has another by now. ``None`` does not ask.
+        once
+            Attributes to write only where they are absent, such as ``startTime``.
+
+        Raises
+        ------
+        DeploymentNotFoundError, DeploymentCompletedError, StaleGenerationError
+        """
+        update = Update(
+            deployment_key(deployment_id),
+            set=changes,
+            set_if_absent=once or {},
+            condition=still_live(generation),
+        )
+        try:
+            return self._table.update_returning(update)
+        except ConditionFailedError as error:
+            raise _why_not(deployment_id, error.item, generation) from None
+
+    def finish(
+        self,
+        deployment_id: str,
+        *,
+        status: str,
+        now: float,
+        overview: Mapping[str, int] | None = None,
+        error: Mapping[str, str] | None = None,
+        rollback: Mapping[str, Any] | None = None,
+        rollback_message: str | None = None,
+        generation: int | None = None,
+    ) -> Finished:
+        """End a deployment: one transaction over it, its group and, where it rolls back, the new deployment.
+
+        The group's lock is released, or passed to the rollback so that nothing slips between; a success becomes the
+        group's last successful deployment and its target revision. Where the group is gone or has another lock, the
+        deployment alone is ended and nothing is rolled back. Repeating the call changes nothing and returns what the
+        first one made.
+
+        Parameters
+        ----------
+        status
+            ``Succeeded``, ``Failed`` or ``Stopped``.
+        overview
+            Targets by status; what is recorded stays where this is ``None``.
+        error
+            ``{"code", "message"}``.
+        rollback
+            Attributes of the deployment that rolls this one back (:func:`rollback_deployment`).
+        rollback_message
+            Why nothing is rolled back, where that was asked for but could not be.
+        generation
+            The writer's generation, as in :meth:`amend`.
+
+        Raises
+        ------
+        DeploymentNotFoundError, StaleGenerationError
+        """
+        if status not in TERMINAL:
+            raise ValueError(f"A deployment ends as one of {sorted(TERMINAL)}, not as {status!r}.")
+        ending = Ending(status, now, overview, error, rollback, rollback_message, generation)
+        for _ in range(_TRIES):
+            deployment = self.get(deployment_id)
+            if deployment["status"] in TERMINAL:
+                return Finished(deployment, deployment.get("rollback", {}).get("rollbackDeploymentId"), False)
+            if generation is not None and deployment.get("generation") != generation:
+                raise StaleGenerationError(deployment_id, generation)
+            group = self._table.get(group_key(deployment["applicationName"], deployment["deploymentGroupName"]))
+            holds = group is not None and group.get("live") == deployment_id
+            writes = ending.with_group(deployment) if holds else [ending.of_deployment(deployment, alone=True)]
+            try:
+                self._table.write(*writes)
+            except ConditionFailedError:
+                continue  # Ended, stopped being ours, or lost its group meanwhile: look again.
+            rolls_back = rollback["deploymentId"] if rollback and holds else None
+            return Finished(self.get(deployment_id), rolls_back, True)
+        raise TableBusyError(f"Deployment {deployment_id} is being changed by others; it was not ended.")
+
+
+def _why_not(deployment_id: str, item: Mapping[str, Any] | None, generation: int | None) -> StoreError:
+    if item is None:
+        return DeploymentNotFoundError(deployment_id)
+    if item["status"] in TERMINAL:
+        return DeploymentCompletedError(deployment_id, item["status"])
+    return StaleGenerationError(deployment_id, generation or 0)

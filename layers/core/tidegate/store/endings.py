@@ -1,0 +1,78 @@
+"""The writes that end a deployment, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.model.names import revision_key
+from tidegate.store.deployment_items import deployment_key, last_info, still_live, with_keys
+from tidegate.store.groups import group_key
+from tidegate.store.revisions import revision_use
+from tidegate.store.table import Absent, Equals, Item, Put, Update, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a deployment is to end; the members are those of ``Deployments.finish``."""
+
+    status: str
+    now: float
+    overview: Mapping[str, int] | None
+    error: Mapping[str, str] | None
+    rollback: Mapping[str, Any] | None
+    rollback_message: str | None
+    generation: int | None
+
+    def with_group(self, deployment: Item) -> list[Write]:
+        """The writes that end a deployment which holds its group's lock."""
+        writes: list[Write] = [self.of_deployment(deployment, alone=False), self._of_group(deployment)]
+        if self.rollback:
+            application, location = self.rollback["applicationName"], self.rollback["location"]
+            description = f"Registered by deployment {self.rollback['deploymentId']}"
+            writes.append(Put(with_keys(self.rollback), Absent()))
+            writes.append(revision_use(application, location, description=description, now=self.now))
+        return writes
+
+    def of_deployment(self, deployment: Item, *, alone: bool) -> Update:
+        """The write that ends the deployment; ``alone``: without its group, so without a rollback."""
+        changes: dict[str, Any] = {"status": self.status, "completeTime": self.now}
+        if self.overview is not None:
+            changes["overview"] = dict(self.overview)
+        if self.error:
+            changes["error"] = dict(self.error)
+        links = dict(deployment.get("rollback", {})) | self._rollback_links(deployment, alone)
+        if links:
+            changes["rollback"] = links
+        return Update(deployment_key(deployment["deploymentId"]), set=changes, condition=still_live(self.generation))
+
+    def _rollback_links(self, deployment: Item, alone: bool) -> dict[str, Any]:
+        if self.rollback and not alone:
+            old, new = deployment["deploymentId"], self.rollback["deploymentId"]
+            message = f"Deployment {old} terminated, automatic rollback triggered with DeploymentId {new}"
+            return {"rollbackDeploymentId": new, "rollbackMessage": message}
+        if self.rollback:
+            message = "The deployment group is gone or was taken over, so nothing is rolled back."
+            return {"rollbackMessage": message}
+        return {"rollbackMessage": self.rollback_message} if self.rollback_message else {}
+
+    def _of_group(self, deployment: Item) -> Update:
+        ended = deployment | {"status": self.status, "completeTime": self.now}
+        changes: dict[str, Any] = {"lastAttempted": last_info(self.rollback or ended)}
+        remove: Collection[str] = ("live",)
+        if self.rollback:
+            changes["live"], remove = self.rollback["deploymentId"], ()
+        if self.status == "Succeeded":
+            changes |= {
+                "lastSuccessful": last_info(ended),
+                "targetRevision": deployment["location"],
+                "lastGood": {
+                    "deploymentId": deployment["deploymentId"],
+                    "location": deployment["location"],
+                    "revisionKey": deployment.get("revisionKey") or revision_key(deployment["location"]),
+                    "fileExistsBehavior": deployment.get("fileExistsBehavior", "DISALLOW"),
+                },
+            }
+        key = group_key(deployment["applicationName"], deployment["deploymentGroupName"])
+        return Update(key, set=changes, remove=remove, condition=Equals("live", deployment["deploymentId"]))

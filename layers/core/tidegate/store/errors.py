@@ -1,0 +1,168 @@
+"""What can go wrong in a store, in the words of the domain.
+
+::
+
+    StoreError
+    ├── TableError                     the table itself
+    │   ├── ConditionFailedError       a write's condition did not hold (which write, and what stands there)
+    │   ├── TableBusyError             throttled or in conflict, after the retries: try again later
+    │   ├── TableUnavailableError      anything else the database refused
+    │   └── InvalidCursorError         a paging position that does not belong to the query
+    ├── NotFoundError
+    │   ├── ApplicationNotFoundError · DeploymentGroupNotFoundError · DeploymentConfigNotFoundError
+    │   └── RevisionNotFoundError · DeploymentNotFoundError
+    └── ConflictError
+        ├── ApplicationExistsError · DeploymentGroupExistsError · DeploymentConfigExistsError
+        ├── DeploymentConfigInUseError
+        ├── DeploymentGroupBusyError   the group has a live deployment
+        ├── DeploymentExistsError      a deployment with this id is there already
+        ├── DeploymentCompletedError   the deployment has ended
+        └── StaleGenerationError       an execution that is no longer the deployment's own wanted to write
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class StoreError(Exception):
+    """Root of everything a store raises."""
+
+
+class TableError(StoreError):
+    """The table could not do what was asked."""
+
+
+class ConditionFailedError(TableError):
+    """A condition did not hold; nothing of the call was written.
+
+    Attributes
+    ----------
+    index
+        Position of the write whose condition failed, in the order given to ``write``.
+    item
+        The item that stands at its key, or ``None`` where there is none.
+    """
+
+    def __init__(self, index: int, item: Mapping[str, Any] | None) -> None:
+        super().__init__(f"The condition of write {index} did not hold.")
+        self.index = index
+        self.item = item
+
+
+class TableBusyError(TableError):
+    """Throttled, or in conflict with other writers, for longer than the retries last."""
+
+
+class TableUnavailableError(TableError):
+    """The database refused or could not be reached."""
+
+
+class InvalidCursorError(TableError):
+    """The paging position was made for another query."""
+
+
+class NotFoundError(StoreError):
+    """Something named does not exist."""
+
+
+class ApplicationNotFoundError(NotFoundError):
+    """No application has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No application found for name: {name}")
+
+
+class DeploymentGroupNotFoundError(NotFoundError):
+    """The application has no such deployment group."""
+
+    def __init__(self, application: str, group: str) -> None:
+        super().__init__(f"No deployment group named '{group}' is in application '{application}'.")
+
+
+class DeploymentConfigNotFoundError(NotFoundError):
+    """No deployment configuration, predefined or custom, has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No deployment configuration found for name: {name}")
+
+
+class RevisionNotFoundError(NotFoundError):
+    """The revision is not registered with the application."""
+
+    def __init__(self, application: str) -> None:
+        super().__init__(f"The revision is not registered with application '{application}'.")
+
+
+class DeploymentNotFoundError(NotFoundError):
+    """No deployment has this id."""
+
+    def __init__(self, deployment_id: str) -> None:
+        super().__init__(f"The deployment '{deployment_id}' does not exist.")
+
+
+class ConflictError(StoreError):
+    """What is there already stands in the way."""
+
+
+class ApplicationExistsError(ConflictError):
+    """The name is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"An application named '{name}' already exists.")
+
+
+class DeploymentGroupExistsError(ConflictError):
+    """The name is taken in this application."""
+
+    def __init__(self, application: str, group: str) -> None:
+        super().__init__(f"Application '{application}' already has a deployment group named '{group}'.")
+
+
+class DeploymentConfigExistsError(ConflictError):
+    """The name is taken, by a custom or a predefined configuration."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"A deployment configuration named '{name}' already exists.")
+
+
+class DeploymentConfigInUseError(ConflictError):
+    """Deployment groups still refer to the configuration."""
+
+    def __init__(self, name: str, groups: int) -> None:
+        super().__init__(
+            f"The deployment configuration '{name}' is used by {groups} deployment group(s); "
+            "give them another configuration first."
+        )
+
+
+class DeploymentGroupBusyError(ConflictError):
+    """The group has a live deployment; its lock is held."""
+
+    def __init__(self, group: str, live: str) -> None:
+        # Tools in the wild look for the quoted id in this sentence.
+        super().__init__(f"The Deployment Group '{group}' already has an active Deployment '{live}'")
+        self.live = live
+
+
+class DeploymentExistsError(ConflictError):
+    """The id is taken: draw another one."""
+
+    def __init__(self, deployment_id: str) -> None:
+        super().__init__(f"A deployment '{deployment_id}' already exists.")
+
+
+class DeploymentCompletedError(ConflictError):
+    """The deployment has ended: nothing about it changes any more."""
+
+    def __init__(self, deployment_id: str, status: str) -> None:
+        super().__init__(f"The deployment '{deployment_id}' has already ended with status {status}.")
+        self.status = status
+
+
+class StaleGenerationError(ConflictError):
+    """The writer belongs to an execution that has been replaced; it must end at once."""
+
+    def __init__(self, deployment_id: str, generation: int) -> None:
+        super().__init__(f"Generation {generation} of deployment '{deployment_id}' is no longer the current one.")

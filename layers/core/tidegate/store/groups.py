@@ -1,0 +1,177 @@
+"""Deployment groups of an application. Their items also hold the lock: ``live``, the id of the live deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from tidegate.store.applications import application_key
+from tidegate.store.configs import config_release, config_use
+from tidegate.store.errors import (
+    ApplicationNotFoundError,
+    ConditionFailedError,
+    DeploymentConfigNotFoundError,
+    DeploymentGroupBusyError,
+    DeploymentGroupExistsError,
+    DeploymentGroupNotFoundError,
+    StoreError,
+    TableBusyError,
+)
+from tidegate.store.table import (
+    Absent,
+    All,
+    AttributeAbsent,
+    Check,
+    Cursor,
+    Delete,
+    Equals,
+    Item,
+    Key,
+    Page,
+    Present,
+    Put,
+    Table,
+    Update,
+    Write,
+)
+
+_TRIES: Final = 5
+
+
+def group_key(application: str, group: str) -> Key:
+    """Key of a deployment group's item."""
+    return f"APP#{application}", f"GROUP#{group}"
+
+
+class Groups:
+    """The deployment groups of applications.
+
+    ``info`` is everywhere the map that the data model describes: what the API was given, with the defaults filled in,
+    among it ``applicationName``, ``deploymentGroupName`` and ``deploymentConfigName``.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def create(self, group_id: str, info: Mapping[str, Any], *, tags: Iterable[dict[str, str]] = ()) -> None:
+        """Record a new deployment group.
+
+        Raises
+        ------
+        ApplicationNotFoundError, DeploymentGroupExistsError, DeploymentConfigNotFoundError
+        """
+        application, group = info["applicationName"], info["deploymentGroupName"]
+        pk, sk = group_key(application, group)
+        item = {"PK": pk, "SK": sk, "deploymentGroupId": group_id, "info": dict(info), "tags": list(tags)}
+        writes: list[Write] = [Check(application_key(application), Present()), Put(item, Absent())]
+        try:
+            self._table.write(*writes, *config_use(info["deploymentConfigName"], group_id))
+        except ConditionFailedError as error:
+            raise self._creation_error(error.index, info) from None
+
+    def _creation_error(self, index: int, info: Mapping[str, Any]) -> StoreError:
+        application, group = info["applicationName"], info["deploymentGroupName"]
+        if index == 0:
+            return ApplicationNotFoundError(application)
+        if index == 1:
+            return DeploymentGroupExistsError(application, group)
+        return DeploymentConfigNotFoundError(info["deploymentConfigName"])
+
+    def get(self, application: str, group: str) -> Item:
+        """Read a deployment group's item.
+
+        Raises
+        ------
+        DeploymentGroupNotFoundError
+            The application has none of this name, or does not exist.
+        """
+        item = self._table.get(group_key(application, group))
+        if item is None:
+            raise DeploymentGroupNotFoundError(application, group)
+        return item
+
+    def page(self, application: str, *, limit: int | None = None, start: Cursor | None = None) -> Page:
+        """A page of an application's groups, by name."""
+        return self._table.query(f"APP#{application}", "GROUP#", limit=limit, start=start)
+
+    def update(self, application: str, group: str, change: Callable[[Item], Mapping[str, Any]]) -> None:
+        """Give a group other settings, among them perhaps another name.
+
+        Parameters
+        ----------
+        change
+            Makes the new ``info`` from the item as it stands; called again where someone else was faster.
+
+        Raises
+        ------
+        DeploymentGroupNotFoundError
+        DeploymentGroupExistsError
+            The new name is taken.
+        DeploymentGroupBusyError
+            The name cannot change while a deployment is live.
+        DeploymentConfigNotFoundError
+        """
+        for _ in range(_TRIES):
+            item = self.get(application, group)
+            if self._updated(item, change(item)):
+                return
+        raise TableBusyError(f"The deployment group '{group}' is being changed by others.")
+
+    def _updated(self, item: Item, info: Mapping[str, Any]) -> bool:
+        old, group_id = item["info"], item["deploymentGroupId"]
+        group, config = info["deploymentGroupName"], info["deploymentConfigName"]
+        renames = group != old["deploymentGroupName"]
+        if renames and "live" in item:
+            raise DeploymentGroupBusyError(old["deploymentGroupName"], item["live"])
+        writes = self._renaming(item, info) if renames else self._change(item, info)
+        used: list[Write] = []
+        if config != old["deploymentConfigName"]:
+            used += config_use(config, group_id) + config_release(old["deploymentConfigName"], group_id)
+        try:
+            self._table.write(*writes, *used)
+        except ConditionFailedError as error:
+            if error.index == 0:
+                return False
+            if error.index < len(writes):
+                raise DeploymentGroupExistsError(old["applicationName"], group) from None
+            raise DeploymentConfigNotFoundError(config) from None
+        return True
+
+    def _change(self, item: Item, info: Mapping[str, Any]) -> list[Write]:
+        unchanged = All(Equals("deploymentGroupId", item["deploymentGroupId"]), Equals("info", item["info"]))
+        return [Update((item["PK"], item["SK"]), set={"info": dict(info)}, condition=unchanged)]
+
+    def _renaming(self, item: Item, info: Mapping[str, Any]) -> list[Write]:
+        # A live deployment knows its group by name, so the item may move only while the lock is free; what it holds
+        # besides its settings changes with deployments only, which this condition shuts out too.
+        unchanged = All(
+            Equals("deploymentGroupId", item["deploymentGroupId"]),
+            Equals("info", item["info"]),
+            AttributeAbsent("live"),
+            Equals("lastAttempted", item["lastAttempted"])
+            if "lastAttempted" in item
+            else AttributeAbsent("lastAttempted"),
+        )
+        pk, sk = group_key(info["applicationName"], info["deploymentGroupName"])
+        moved = item | {"PK": pk, "SK": sk, "info": dict(info)}
+        moved.pop("live", None)
+        return [Delete((item["PK"], item["SK"]), unchanged), Put(moved, Absent())]
+
+    def delete(self, application: str, group: str) -> None:
+        """Delete a group; one that is not there is fine. A live deployment of it runs on, without a group."""
+        for _ in range(_TRIES):
+            item = self._table.get(group_key(application, group))
+            if item is None:
+                return
+            group_id = item["deploymentGroupId"]
+            same = All(
+                Equals("deploymentGroupId", group_id),
+                Equals("info", item["info"]),
+            )
+            try:
+                release = config_release(item["info"]["deploymentConfigName"], group_id)
+                self._table.write(Delete((item["PK"], item["SK"]), same), *release)
+            except ConditionFailedError:
+                continue  # Deleted or changed by someone else meanwhile: look again.
+            return
+        raise TableBusyError(f"The deployment group '{group}' is being changed by others.")

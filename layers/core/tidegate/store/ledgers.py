@@ -1,0 +1,236 @@
+"""The ledger and roster of a deployment, and the one write a pass ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tidegate.model.decisions import Decision
+from tidegate.model.ledger import Closing, Flight, Ledger, Member, Purpose, Roster
+from tidegate.store.errors import ConditionFailedError, ConflictError, StaleGenerationError
+from tidegate.store.table import Absent, All, Equals, OneOf, Put, Table, Update, Write
+
+SHARD = 1000  # targets a shard: a byte each in the ledger, an id each in the roster
+LIVE = ("Created", "Queued", "InProgress", "Baking", "Ready")
+
+
+class StaleLedgerError(ConflictError):
+    """Another pass wrote in between: this one's conclusions are void, and the step is to be made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A ledger as it was read; ``version`` is what the next commit insists on."""
+
+    ledger: Ledger
+    version: int
+
+
+class Ledgers:
+    """Reads and commits ledgers; one writer at a time, by version."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def create(
+        self, deployment_id: str, ledger: Ledger, roster: Roster, generation: int, writes: Sequence[Write]
+    ) -> None:
+        """Write roster and ledger for the first time, with ``writes`` in the same transaction.
+
+        Does nothing when they are there already: the fleet of a deployment is resolved once.
+        """
+        pk = f"DEP#{deployment_id}"
+        if self._table.get((pk, "LEDGER")) is not None:
+            return
+        members = [[m.target_id, m.opted_in] for m in roster.members]
+        self._table.write_many(
+            [
+                Put({"PK": pk, "SK": f"ROSTER#{i // SHARD:04d}", "members": members[i : i + SHARD]})
+                for i in _starts(members)
+            ]
+        )
+        head = Put({"PK": pk, "SK": "LEDGER", "version": 1, **_head(ledger)}, Absent())
+        try:
+            self._table.write(head, *_shards(pk, ledger.cells, None), *writes)
+        except ConditionFailedError as error:
+            if error.index != 0:  # index 0 is the head: somebody else was first, which is as good
+                raise StaleGenerationError(deployment_id, generation) from error
+
+    def load(self, deployment_id: str) -> Loaded | None:
+        """The ledger, or None before SelectTargets has written it."""
+        pk = f"DEP#{deployment_id}"
+        head: Mapping[str, Any] | None = None
+        cells = bytearray()
+        for item in self._table.query(pk, "LEDGER").items:
+            if item["SK"] == "LEDGER":
+                head = item
+            else:
+                cells += item["cells"]
+        return None if head is None else Loaded(_ledger(head, bytes(cells)), head["version"])
+
+    def roster(self, deployment_id: str) -> Roster:
+        """The fleet in ledger order."""
+        shards = self._table.query(f"DEP#{deployment_id}", "ROSTER#").items
+        return Roster(
+            tuple(Member(target_id, opted_in) for shard in shards for target_id, opted_in in shard["members"])
+        )
+
+    def commit(
+        self,
+        deployment_id: str,
+        generation: int,
+        before: Loaded,
+        ledger: Ledger,
+        decisions: Sequence[Decision],
+        now: float,
+    ) -> Loaded:
+        """End a pass: head, changed shards, overview and decisions in one transaction.
+
+        Returns
+        -------
+        What ``load`` would now return. Nothing is written where nothing changed.
+
+        Raises
+        ------
+        StaleLedgerError
+            The version moved on.
+        StaleGenerationError
+            The deployment has ended, or belongs to a later generation.
+        """
+        if ledger == before.ledger and not decisions:
+            return before
+        pk = f"DEP#{deployment_id}"
+        ledger, puts = number_decisions(deployment_id, ledger, decisions, now)
+        head = Put(
+            {"PK": pk, "SK": "LEDGER", "version": before.version + 1, **_head(ledger)},
+            Equals("version", before.version),
+        )
+        overview = Update(
+            (pk, "DEP"),
+            set={"overview": ledger.census().overview},
+            condition=All(Equals("generation", generation), OneOf("status", LIVE)),
+        )
+        try:
+            self._table.write(head, overview, *_shards(pk, ledger.cells, before.ledger.cells), *puts)
+        except ConditionFailedError as error:
+            if error.index == 1:
+                raise StaleGenerationError(deployment_id, generation) from error
+            raise StaleLedgerError(
+                f"The ledger of {deployment_id} has moved on from version {before.version}."
+            ) from error
+        return Loaded(ledger, before.version + 1)
+
+
+def number_decisions(
+    deployment_id: str, ledger: Ledger, decisions: Sequence[Decision], now: float
+) -> tuple[Ledger, list[Put]]:
+    """Decisions as items, numbered on from the ledger's count, and the ledger with the new count."""
+    first = ledger.decisions
+    puts = [
+        Put(
+            {
+                "PK": f"DEP#{deployment_id}",
+                "SK": f"DECISION#{first + i:06d}",
+                "time": now,
+                "kind": decision.kind,
+                "code": decision.code,
+                "reason": decision.reason,
+                "facts": decision.facts,
+            }
+        )
+        for i, decision in enumerate(decisions)
+    ]
+    return replace(ledger, decisions=first + len(puts)), puts
+
+
+def pack(positions: Iterable[int]) -> str:
+    """Positions as ranges.
+
+    >>> pack([0, 1, 2, 7]), pack([])
+    ('0-2,7', '')
+    """
+    runs: list[list[int]] = []
+    for position in positions:
+        if runs and position == runs[-1][1] + 1:
+            runs[-1][1] = position
+        else:
+            runs.append([position, position])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def unpack(text: str) -> tuple[int, ...]:
+    """Ranges as positions.
+
+    >>> unpack("0-2,7"), unpack("")
+    ((0, 1, 2, 7), ())
+    """
+    result: list[int] = []
+    for run in filter(None, text.split(",")):
+        first, _, last = run.partition("-")
+        result += range(int(first), int(last or first) + 1)
+    return tuple(result)
+
+
+def _starts(items: Sequence[object]) -> range:
+    return range(0, len(items), SHARD)
+
+
+def _shards(pk: str, cells: bytes, before: bytes | None) -> list[Put]:
+    return [
+        Put({"PK": pk, "SK": f"LEDGER#{i // SHARD:04d}", "cells": cells[i : i + SHARD]})
+        for i in range(0, len(cells), SHARD)
+        if before is None or cells[i : i + SHARD] != before[i : i + SHARD]
+    ]
+
+
+def _head(ledger: Ledger) -> dict[str, Any]:
+    closing = ledger.closing
+    return {
+        "minimum": ledger.minimum,
+        "batches": ledger.batches,
+        "decisions": ledger.decisions,
+        "changedAt": ledger.changed_at,
+        "settled": ledger.settled,
+        "closing": closing
+        and {"status": closing.status, "code": closing.code, "reason": closing.reason, "since": closing.since},
+        "flights": [
+            {
+                "key": f.key,
+                "purpose": f.purpose.value,
+                "stage": f.stage,
+                "positions": pack(f.positions),
+                "begunAt": f.begun_at,
+                "commandId": f.command_id,
+                "sentAt": f.sent_at,
+                "refusal": f.refusal,
+            }
+            for f in ledger.flights
+        ],
+    }
+
+
+def _ledger(head: Mapping[str, Any], cells: bytes) -> Ledger:
+    flights = tuple(
+        Flight(
+            key=f["key"],
+            purpose=Purpose(f["purpose"]),
+            stage=f["stage"],
+            positions=unpack(f["positions"]),
+            begun_at=f["begunAt"],
+            command_id=f["commandId"],
+            sent_at=f["sentAt"],
+            refusal=f["refusal"],
+        )
+        for f in head["flights"]
+    )
+    return Ledger(
+        cells=cells,
+        minimum=head["minimum"],
+        flights=flights,
+        closing=Closing(**head["closing"]) if head["closing"] else None,
+        batches=head["batches"],
+        decisions=head["decisions"],
+        changed_at=head["changedAt"],
+        settled=head["settled"],
+    )

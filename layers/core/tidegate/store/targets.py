@@ -1,0 +1,105 @@
+"""What is written when targets move: their projection, the report, and the health of their instances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.store.table import Put, Table, sort_time
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Health of an instance in a deployment group; ``revision_key`` is the last revision installed with success."""
+
+    healthy: bool
+    revision_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """A target as GetDeploymentTarget shows it; ``events`` as in the API."""
+
+    target_id: str
+    arn: str
+    status: str
+    events: Sequence[Mapping[str, Any]]
+
+
+class Targets:
+    """Writes projections. All of it may be written twice: same keys, same values."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def show(self, deployment_id: str, rows: Sequence[TargetRow], now: float) -> None:
+        """Write the targets' rows."""
+        self._table.write_many([_row(deployment_id, row, now) for row in rows])
+
+    def ended(self, deployment: Mapping[str, Any], rows: Sequence[TargetRow], now: float) -> None:
+        """Write the rows of targets that ended, what was installed on them, and their health.
+
+        The installation's sort key holds the deployment's creation, so that a repeat writes the same item.
+        """
+        puts: list[Put] = []
+        for row in rows:
+            puts += [_row(deployment["deploymentId"], row, now), _installation(deployment, row, now)]
+            puts.append(self._health(deployment, row, now))
+        self._table.write_many(puts)
+
+    def health(self, group_id: str) -> dict[str, Health]:
+        """Health of the group's instances, by target id; those never deployed to are absent."""
+        items = self._table.query(f"GROUP#{group_id}", "HOST#").items
+        return {item["SK"][5:]: Health(item["healthy"], item.get("revisionKey", "")) for item in items}
+
+    def _health(self, deployment: Mapping[str, Any], row: TargetRow, now: float) -> Put:
+        """Success makes the new revision the instance's; failure leaves the revision that was noted last."""
+        key = (f"GROUP#{deployment['deploymentGroupId']}", f"HOST#{row.target_id}")
+        item: dict[str, Any] = {"PK": key[0], "SK": key[1], "deploymentId": deployment["deploymentId"], "time": now}
+        if row.status == "Succeeded":
+            return Put({**item, "healthy": True, "revisionKey": deployment["revisionKey"]})
+        known = self._table.get(key) or {}
+        revision = known.get("revisionKey")
+        return Put({**item, "healthy": False, **({"revisionKey": revision} if revision else {})})
+
+
+def _row(deployment_id: str, row: TargetRow, now: float) -> Put:
+    return Put(
+        {
+            "PK": f"DEP#{deployment_id}",
+            "SK": f"TARGET#{row.target_id}",
+            "targetId": row.target_id,
+            "targetArn": row.arn,
+            "kind": "InstanceTarget",
+            "status": row.status,
+            "lastUpdatedAt": now,
+            "lifecycleEvents": [dict(event) for event in row.events],
+        }
+    )
+
+
+def _installation(deployment: Mapping[str, Any], row: TargetRow, now: float) -> Put:
+    starts = [event["startTime"] for event in row.events if "startTime" in event]
+    ends = [event["endTime"] for event in row.events if "endTime" in event]
+    when = sort_time(deployment["createTime"])
+    application, revision_key = deployment["applicationName"], deployment["revisionKey"]
+    return Put(
+        {
+            "PK": f"HOST#{row.target_id}",
+            "SK": f"{when}#{deployment['deploymentId']}",
+            "GSI1PK": f"INSTALLED#{application}#{revision_key}",
+            "GSI1SK": f"{when}#{deployment['deploymentId']}#{row.target_id}",
+            "GSI2PK": f"INSTALLED#{deployment['deploymentId']}",
+            "GSI2SK": row.target_id,
+            "targetId": row.target_id,
+            "applicationName": application,
+            "deploymentGroupName": deployment["deploymentGroupName"],
+            "deploymentId": deployment["deploymentId"],
+            "location": deployment["location"],
+            "revisionKey": revision_key,
+            "result": row.status,
+            "startTime": min(starts, default=now),
+            "endTime": max(ends, default=now),
+        }
+    )
