@@ -1,0 +1,97 @@
+"""``python -m tidegate_cli.demo``: run the demonstration, write ``build/demo.json``, leave nothing behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+
+import typer
+from rich.console import Console
+
+from tidegate_cli.clients import UserError, user_errors
+from tidegate_cli.demo.cloud import DemoCloud
+from tidegate_cli.demo.evidence import Evidence, complaints
+from tidegate_cli.demo.revisions import EXAMPLE
+from tidegate_cli.demo.story import FLEET, tell
+from tidegate_cli.words import duration
+
+BUILD = EXAMPLE.parents[1] / "build"
+
+
+class Interrupted(BaseException):
+    """The user or the system wants an end; not an error of any step, so no step may catch it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    _on_signals(signal.SIG_IGN)
+    raise Interrupted(number)
+
+
+def _on_signals(action: signal.Handlers | None) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, action if action is not None else _interrupt)
+
+
+def main() -> int:
+    """Run the demonstration and return its exit status: 0 only if all was observed and nothing is left."""
+    console = Console(highlight=False)
+    started = time.monotonic()
+    BUILD.mkdir(exist_ok=True)
+    (BUILD / "demo.json").unlink(missing_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="demo-", dir=BUILD))
+    cloud = DemoCloud(folder / "local", lambda line: console.print(line, markup=False))
+    seen = Evidence()
+    status = 1
+    _on_signals(None)
+    try:
+        try:
+            with user_errors():
+                tell(cloud, folder / "revisions", console, seen)
+            status = 0
+        except typer.Exit as failed:
+            status = failed.exit_code
+        # From here on nothing may keep the cloud from going down.
+        _on_signals(signal.SIG_IGN)
+    except Interrupted as stop:
+        status = 128 + stop.number
+        console.print("\nInterrupted: taking the local cloud down.")
+    finally:
+        left = cloud.down()
+        if status == 1:
+            cloud.keep_logs(BUILD / "demo-logs")
+        if not left:
+            shutil.rmtree(folder, ignore_errors=True)
+    seen.seconds = time.monotonic() - started
+    return _conclude(console, seen, status, left)
+
+
+def _conclude(console: Console, seen: Evidence, status: int, left: list[str]) -> int:
+    """Write the evidence, say what is wrong with it, and return the exit status."""
+    (BUILD / "demo.json").write_text(json.dumps(seen.as_json(), indent=2) + "\n")
+    found = complaints(seen, FLEET) if status == 0 else []
+    found += [f"left behind: {line}" for line in left]
+    for line in found:
+        console.print(f"Not as promised: {line}", style="red", markup=False)
+    if status == 0 and not found:
+        console.print(f"\nAll as promised, in {duration(seen.seconds)}. Evidence: build/demo.json")
+    elif status == 1:
+        console.print("Logs of the local cloud: build/demo-logs", style="yellow")
+    return status or (1 if found else 0)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (UserError, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)

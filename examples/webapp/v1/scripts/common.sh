@@ -1,0 +1,16 @@
+# What the scripts share. Sourced, POSIX sh.
+root=${TIDEGATE_HOST_ROOT:-}
+app=$root/opt/webapp
+state=$root/var/lib/webapp
+settings=$state/settings
+pid_file=$state/server.pid
+log=$state/server.log
+python=$(command -v /usr/bin/python3 || command -v python3) || { echo "this host has no python3" >&2; exit 1; }
+
+# The server's process id when it runs; a pid that now belongs to another program does not count.
+running_pid() {
+    [ -s "$pid_file" ] || return 1
+    pid=$(cat "$pid_file")
+    tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q -F "$app/server.py" || return 1
+    echo "$pid"
+}

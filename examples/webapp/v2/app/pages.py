@@ -1,0 +1,19 @@
+"""What the application answers."""
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+VERSION = (Path(__file__).resolve().parent / "VERSION").read_text().strip()
+
+
+def index():
+    """Return what a visitor sees: the version and the host that serves it."""
+    return {"host": socket.gethostname(), "version": VERSION}
+
+
+def health():
+    """Return what a monitor sees, from now on with the disk space left for uploads."""
+    free = shutil.disk_usage(os.environ["WEBAPP_UPLOADS"]).free
+    return {"status": "ok", "version": VERSION, "uploadsBytesFree": free}

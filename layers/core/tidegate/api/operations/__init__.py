@@ -1,0 +1,77 @@
+"""The operations by the target prefix and name that clients call them by.
+
+What CodeDeploy's model has and this table lacks is refused: under a modelled error where the operation has one that
+says so (``UNSUPPORTED``), else as ``UnsupportedOperationException``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from tidegate.api.operations import (
+    applications,
+    configs,
+    deployments,
+    groups,
+    history,
+    revisions,
+    steering,
+    targets,
+)
+from tidegate.api.service_models import CODEDEPLOY_TARGET, TIDEGATE_TARGET
+from tidegate.api.services import Call
+
+Operation: TypeAlias = Callable[[Call, Mapping[str, Any]], dict[str, Any]]
+
+_CODEDEPLOY: Final[Mapping[str, Operation]] = {
+    "BatchGetApplicationRevisions": revisions.batch_get_application_revisions,
+    "BatchGetApplications": applications.batch_get_applications,
+    "BatchGetDeploymentGroups": groups.batch_get_deployment_groups,
+    "BatchGetDeploymentTargets": targets.batch_get_deployment_targets,
+    "BatchGetDeployments": deployments.batch_get_deployments,
+    "ContinueDeployment": steering.continue_deployment,
+    "CreateApplication": applications.create_application,
+    "CreateDeployment": deployments.create_deployment,
+    "CreateDeploymentConfig": configs.create_deployment_config,
+    "CreateDeploymentGroup": groups.create_deployment_group,
+    "DeleteApplication": applications.delete_application,
+    "DeleteDeploymentConfig": configs.delete_deployment_config,
+    "DeleteDeploymentGroup": groups.delete_deployment_group,
+    "GetApplication": applications.get_application,
+    "GetApplicationRevision": revisions.get_application_revision,
+    "GetDeployment": deployments.get_deployment,
+    "GetDeploymentConfig": configs.get_deployment_config,
+    "GetDeploymentGroup": groups.get_deployment_group,
+    "GetDeploymentTarget": targets.get_deployment_target,
+    "ListApplicationRevisions": revisions.list_application_revisions,
+    "ListApplications": applications.list_applications,
+    "ListDeploymentConfigs": configs.list_deployment_configs,
+    "ListDeploymentGroups": groups.list_deployment_groups,
+    "ListDeploymentTargets": targets.list_deployment_targets,
+    "ListDeployments": deployments.list_deployments,
+    "RegisterApplicationRevision": revisions.register_application_revision,
+    "SkipWaitTimeForInstanceTermination": steering.skip_wait_time_for_instance_termination,
+    "StopDeployment": steering.stop_deployment,
+    "UpdateApplication": applications.update_application,
+    "UpdateDeploymentGroup": groups.update_deployment_group,
+}
+
+_TIDEGATE: Final[Mapping[str, Operation]] = {
+    "ListDecisions": history.list_decisions,
+    "ListInstallations": history.list_installations,
+}
+
+OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
+    **{(CODEDEPLOY_TARGET, name): run for name, run in _CODEDEPLOY.items()},
+    **{(TIDEGATE_TARGET, name): run for name, run in _TIDEGATE.items()},
+}
+
+UNSUPPORTED: Final[Mapping[str, str]] = {
+    "DeleteGitHubAccountToken": "OperationNotSupportedException",
+    "ListGitHubAccountTokenNames": "OperationNotSupportedException",
+    "ListTagsForResource": "ArnNotSupportedException",
+    "PutLifecycleEventHookExecutionStatus": "UnsupportedActionForDeploymentTypeException",
+    "TagResource": "ArnNotSupportedException",
+    "UntagResource": "ArnNotSupportedException",
+}

@@ -1,0 +1,92 @@
+"""Applications."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tidegate.api.errors import ApiError, not_yet
+from tidegate.api.paging import PAGE_SIZE, Paging, take
+from tidegate.api.rules.common import check_batch, check_tags
+from tidegate.api.services import Call
+from tidegate.store.applications import application_key
+from tidegate.store.errors import ApplicationExistsError
+from tidegate.store.table import Item
+
+Given = Mapping[str, Any]
+
+
+def create_application(call: Call, given: Given) -> dict[str, Any]:
+    """CreateApplication: not idempotent, as in CodeDeploy."""
+    platform = given.get("computePlatform", "Server")
+    if platform != "Server":
+        raise not_yet("InvalidComputePlatformException", f"Compute platform {platform} is")
+    check_tags(given.get("tags", ()))
+    application_id = call.services.new_uuid()
+    call.services.applications.create(
+        given["applicationName"],
+        application_id=application_id,
+        platform=platform,
+        now=call.services.clock(),
+        tags=given.get("tags", ()),
+    )
+    return {"applicationId": application_id}
+
+
+def get_application(call: Call, given: Given) -> dict[str, Any]:
+    """GetApplication."""
+    return {"application": _shown(call.services.applications.get(given["applicationName"]))}
+
+
+def batch_get_applications(call: Call, given: Given) -> dict[str, Any]:
+    """BatchGetApplications: an unknown name is an error."""
+    check_batch("applicationNames", given["applicationNames"], 100)
+    found = call.services.applications.get_many(given["applicationNames"])
+    return {"applicationsInfo": [_shown(item) for item in found]}
+
+
+def list_applications(call: Call, given: Given) -> dict[str, Any]:
+    """ListApplications, by name."""
+    paging = Paging(call.operation, given)
+    items, cursor = take(
+        lambda start: call.services.applications.page(limit=PAGE_SIZE + 1, start=start), paging.cursor, index="GSI1"
+    )
+    return {"applications": [item["applicationName"] for item in items], **paging.token(cursor)}
+
+
+def update_application(call: Call, given: Given) -> dict[str, Any]:
+    """UpdateApplication: only without a new name, since an application is known by its name everywhere."""
+    name = given.get("applicationName")
+    if not name:
+        raise ApiError("ApplicationNameRequiredException", "'applicationName' is required; give it a value.")
+    call.services.applications.get(name)
+    new_name = given.get("newApplicationName") or name
+    if new_name == name:
+        return {}
+    if call.services.table.get(application_key(new_name)) is not None:
+        raise ApplicationExistsError(new_name)
+    raise not_yet("UnsupportedOperationException", "Renaming an application is")
+
+
+def delete_application(call: Call, given: Given) -> dict[str, Any]:
+    """DeleteApplication: its groups and revisions go with it; an unknown name is fine.
+
+    Repeating the call finishes what a first one may have left half done. What was created while the
+    application went is found by the second look: with the application gone, nothing more can come.
+    """
+    name = given["applicationName"]
+    _delete_contents(call, name)
+    call.services.applications.delete(name)
+    _delete_contents(call, name)
+    return {}
+
+
+def _delete_contents(call: Call, name: str) -> None:
+    for group in call.services.groups.page(name).items:
+        call.services.groups.delete(name, group["info"]["deploymentGroupName"])
+    call.services.revisions.delete_all(name)
+
+
+def _shown(item: Item) -> dict[str, Any]:
+    """``ApplicationInfo``: the item's attributes, which bear the API's names."""
+    return item

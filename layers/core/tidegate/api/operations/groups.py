@@ -1,0 +1,147 @@
+"""Deployment groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tidegate.api.errors import ApiError
+from tidegate.api.paging import PAGE_SIZE, Paging, take
+from tidegate.api.rules.common import check_batch, check_tags
+from tidegate.api.rules.groups import IN_PLACE, check_given, filled_filters
+from tidegate.api.services import Call
+from tidegate.store.configs import DEFAULT_CONFIG
+from tidegate.store.errors import DeploymentGroupBusyError, DeploymentGroupNotFoundError
+from tidegate.store.groups import group_key
+from tidegate.store.table import Item
+
+Given = Mapping[str, Any]
+
+_NOT_SETTINGS: Final = ("tags", "currentDeploymentGroupName", "newDeploymentGroupName")
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "deploymentConfigName": DEFAULT_CONFIG,
+    "ec2TagFilters": [],
+    "onPremisesInstanceTagFilters": [],
+    "autoScalingGroups": [],
+    "triggerConfigurations": [],
+    "deploymentStyle": IN_PLACE,
+    "outdatedInstancesStrategy": "UPDATE",
+    "terminationHookEnabled": False,
+}
+
+
+def create_deployment_group(call: Call, given: Given) -> dict[str, Any]:
+    """CreateDeploymentGroup. A group that selects nothing is accepted; its deployments fail for want of instances."""
+    check_given(given)
+    check_tags(given.get("tags", ()))
+    call.services.applications.get(given["applicationName"])
+    info = _settings({**_DEFAULTS}, given)
+    _check_config(call, info["deploymentConfigName"])
+    group_id = call.services.new_uuid()
+    call.services.groups.create(group_id, info, tags=given.get("tags", ()))
+    return {"deploymentGroupId": group_id}
+
+
+def get_deployment_group(call: Call, given: Given) -> dict[str, Any]:
+    """GetDeploymentGroup."""
+    call.services.applications.get(given["applicationName"])
+    item = call.services.groups.get(given["applicationName"], given["deploymentGroupName"])
+    return {"deploymentGroupInfo": _shown(item)}
+
+
+def batch_get_deployment_groups(call: Call, given: Given) -> dict[str, Any]:
+    """BatchGetDeploymentGroups: unknown names are told in ``errorMessage``."""
+    application, names = given["applicationName"], list(dict.fromkeys(given["deploymentGroupNames"]))
+    check_batch("deploymentGroupNames", names, 100)
+    call.services.applications.get(application)
+    found = call.services.table.get_many(group_key(application, name) for name in names)
+    unknown = [name for name in names if group_key(application, name) not in found]
+    shown = [_shown(found[group_key(application, name)]) for name in names if name not in unknown]
+    message = {"errorMessage": f"Unknown deployment groups: {', '.join(unknown)}."} if unknown else {}
+    return {"deploymentGroupsInfo": shown, **message}
+
+
+def list_deployment_groups(call: Call, given: Given) -> dict[str, Any]:
+    """ListDeploymentGroups, by name."""
+    application, paging = given["applicationName"], Paging(call.operation, given)
+    call.services.applications.get(application)
+    items, cursor = take(
+        lambda start: call.services.groups.page(application, limit=PAGE_SIZE + 1, start=start), paging.cursor
+    )
+    names = [item["info"]["deploymentGroupName"] for item in items]
+    return {"applicationName": application, "deploymentGroups": names, **paging.token(cursor)}
+
+
+def update_deployment_group(call: Call, given: Given) -> dict[str, Any]:
+    """UpdateDeploymentGroup: what is absent stays, an empty list clears."""
+    check_given(given)
+    application, group = given["applicationName"], given["currentDeploymentGroupName"]
+    call.services.applications.get(application)
+    if "deploymentConfigName" in given:
+        _check_config(call, given["deploymentConfigName"])
+    name = given.get("newDeploymentGroupName") or group
+    try:
+        call.services.groups.update(
+            application, group, lambda item: _settings(item["info"], {**given, "deploymentGroupName": name})
+        )
+    except DeploymentGroupBusyError as error:
+        message = f"{error}; it can be renamed when that has ended."
+        raise ApiError("InvalidInputException", message) from None
+    return {"hooksNotCleanedUp": []}
+
+
+def delete_deployment_group(call: Call, given: Given) -> dict[str, Any]:
+    """DeleteDeploymentGroup: an unknown one is fine."""
+    call.services.groups.delete(given["applicationName"], given["deploymentGroupName"])
+    return {"hooksNotCleanedUp": []}
+
+
+def group_of(call: Call, application: str, group: str | None) -> Item:
+    """The group that a call names, with the errors that clients expect, the application's first."""
+    call.services.applications.get(application)
+    if not group:
+        message = "'deploymentGroupName' is required; give it a value."
+        raise ApiError("DeploymentGroupNameRequiredException", message)
+    try:
+        return call.services.groups.get(application, group)
+    except DeploymentGroupNotFoundError as error:
+        raise ApiError("DeploymentGroupDoesNotExistException", str(error)) from None
+
+
+def _settings(info: Mapping[str, Any], given: Given) -> dict[str, Any]:
+    """The settings after a call: those there were, with those given in their place."""
+    new = {**info, **{name: value for name, value in given.items() if name not in _NOT_SETTINGS}}
+    new["deploymentStyle"] = {**IN_PLACE, **new["deploymentStyle"]}
+    new["ec2TagFilters"] = filled_filters(new["ec2TagFilters"])
+    groups = (new.get("ec2TagSet") or {}).get("ec2TagSetList") or []
+    if given.get("ec2TagFilters") or not groups:
+        # One way of selecting takes the place of the other.
+        new.pop("ec2TagSet", None)
+    else:
+        new["ec2TagSet"] = {"ec2TagSetList": [filled_filters(group) for group in groups]}
+        new["ec2TagFilters"] = []
+    return new
+
+
+def _check_config(call: Call, name: str) -> None:
+    platform = call.services.configs.get(name)["computePlatform"]
+    if platform != "Server":
+        message = f"The deployment configuration '{name}' is for {platform}; this application's platform is Server."
+        raise ApiError("InvalidComputePlatformException", message)
+
+
+def _shown(item: Item) -> dict[str, Any]:
+    """``DeploymentGroupInfo``."""
+    info = item["info"]
+    shown: dict[str, Any] = {
+        **info,
+        "deploymentGroupId": item["deploymentGroupId"],
+        "computePlatform": "Server",
+        "autoScalingGroups": [{"name": name} for name in info["autoScalingGroups"]],
+    }
+    links = {
+        "targetRevision": "targetRevision",
+        "lastSuccessfulDeployment": "lastSuccessful",
+        "lastAttemptedDeployment": "lastAttempted",
+    }
+    return shown | {member: item[attr] for member, attr in links.items() if attr in item}

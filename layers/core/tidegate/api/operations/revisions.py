@@ -1,0 +1,97 @@
+"""Revisions of applications."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tidegate.api.errors import ApiError
+from tidegate.api.paging import Paging
+from tidegate.api.rules.common import check_batch, check_description
+from tidegate.api.rules.revisions import check_location
+from tidegate.api.services import Call
+from tidegate.model.names import revision_key
+from tidegate.store.revisions import revision_item_key
+from tidegate.store.table import Item
+
+Given = Mapping[str, Any]
+
+
+def register_application_revision(call: Call, given: Given) -> dict[str, Any]:
+    """RegisterApplicationRevision: a second time renews the description."""
+    check_description(given.get("description"))
+    call.services.applications.get(given["applicationName"])
+    location = check_location(given["revision"], buckets=call.services.settings.revision_buckets)
+    call.services.revisions.register(
+        given["applicationName"], location, description=given.get("description"), now=call.services.clock()
+    )
+    return {}
+
+
+def get_application_revision(call: Call, given: Given) -> dict[str, Any]:
+    """GetApplicationRevision."""
+    application = given["applicationName"]
+    call.services.applications.get(application)
+    item = call.services.revisions.get(application, check_location(given["revision"]))
+    used_by = _used_by(call, application)
+    return {"applicationName": application, "revision": item["location"], "revisionInfo": _generic(item, used_by)}
+
+
+def batch_get_application_revisions(call: Call, given: Given) -> dict[str, Any]:
+    """BatchGetApplicationRevisions: unknown revisions are told in ``errorMessage``."""
+    application = given["applicationName"]
+    check_batch("revisions", given["revisions"], 25)
+    call.services.applications.get(application)
+    keys = [revision_item_key(application, revision_key(check_location(each))) for each in given["revisions"]]
+    found = call.services.table.get_many(keys)
+    used_by = _used_by(call, application)
+    shown = [
+        {"revisionLocation": found[key]["location"], "genericRevisionInfo": _generic(found[key], used_by)}
+        for key in dict.fromkeys(keys)
+        if key in found
+    ]
+    missing = len(set(keys)) - len(shown)
+    message = {"errorMessage": f"{missing} of the revisions are not registered."} if missing else {}
+    return {"applicationName": application, "revisions": shown, **message}
+
+
+def list_application_revisions(call: Call, given: Given) -> dict[str, Any]:
+    """ListApplicationRevisions: ascending where no order is given; a revision never used counts as used first."""
+    if "s3KeyPrefix" in given and "s3Bucket" not in given:
+        raise ApiError("BucketNameFilterRequiredException", "'s3KeyPrefix' needs 's3Bucket' beside it.")
+    application, paging = given["applicationName"], Paging(call.operation, given)
+    call.services.applications.get(application)
+    used_by = _used_by(call, application) if given.get("deployed", "ignore") != "ignore" else {}
+    rows = [item for item in call.services.revisions.all_of(application) if _wanted(item, given, used_by)]
+    order = given.get("sortBy", "registerTime")
+    rows.sort(key=lambda item: (item.get(order, 0), item["SK"]), reverse=given.get("sortOrder") == "descending")
+    page, token = paging.of_rows(rows, key=lambda item: str(item["SK"]))
+    return {"revisions": [item["location"] for item in page], **token}
+
+
+def _wanted(item: Item, given: Given, used_by: Mapping[str, list[str]]) -> bool:
+    if "s3Bucket" in given:
+        place = item["location"].get("s3Location", {})
+        if place.get("bucket") != given["s3Bucket"] or not place["key"].startswith(given.get("s3KeyPrefix", "")):
+            return False
+    deployed: str = given.get("deployed", "ignore")
+    return deployed == "ignore" or (_key(item) in used_by) == (deployed == "include")
+
+
+def _used_by(call: Call, application: str) -> dict[str, list[str]]:
+    """Names of the groups whose target revision it is, by revision key."""
+    found: dict[str, list[str]] = {}
+    for group in call.services.groups.page(application).items:
+        if "targetRevision" in group:
+            key = revision_key(group["targetRevision"])
+            found.setdefault(key, []).append(group["info"]["deploymentGroupName"])
+    return found
+
+
+def _generic(item: Item, used_by: Mapping[str, list[str]]) -> dict[str, Any]:
+    """``GenericRevisionInfo``: the item's attributes bear the API's names."""
+    return {**item, "deploymentGroups": used_by.get(_key(item), [])}
+
+
+def _key(item: Item) -> str:
+    return str(item["SK"]).removeprefix("REV#")

@@ -1,0 +1,73 @@
+"""What is done to a deployment that runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tidegate.api.errors import ApiError
+from tidegate.api.rules.common import check_deployment_id
+from tidegate.api.services import Call
+from tidegate.model.deployment import TERMINAL
+from tidegate.store.errors import DeploymentCompletedError
+from tidegate.store.table import Item
+
+Given = Mapping[str, Any]
+
+_log = logging.getLogger(__name__)
+_PENDING: Final = {
+    "status": "Pending",
+    "statusMessage": "The deployment stops: nothing new is started, and what runs is let finish.",
+}
+_STOPPED: Final = {"status": "Succeeded", "statusMessage": "The deployment was stopped."}
+
+
+def stop_deployment(call: Call, given: Given) -> dict[str, Any]:
+    """StopDeployment: ``Pending`` until the deployment has stopped, then ``Succeeded`` to whoever asks again."""
+    deployment_id = check_deployment_id(given["deploymentId"])
+    deployments = call.services.deployments
+    try:
+        deployments.request_stop(
+            deployment_id,
+            now=call.services.clock(),
+            auto_rollback=given.get("autoRollbackEnabled"),
+            by=call.caller,
+        )
+    except DeploymentCompletedError:
+        item = deployments.get(deployment_id)
+        if item["status"] == "Stopped" and "stop" in item:
+            return dict(_STOPPED)
+        raise
+    try:
+        call.services.signals.signal(deployment_id)
+    except Exception:
+        # The request is recorded: the deployment's own heartbeat finds it, only later.
+        _log.exception("deployment %s could not be woken", deployment_id)
+    return dict(_PENDING)
+
+
+def continue_deployment(call: Call, given: Given) -> dict[str, Any]:
+    """ContinueDeployment: there is nothing to continue in place."""
+    _live(call, given)
+    raise _in_place()
+
+
+def skip_wait_time_for_instance_termination(call: Call, given: Given) -> dict[str, Any]:
+    """SkipWaitTimeForInstanceTermination: there is nothing to wait for in place."""
+    _live(call, given)
+    raise _in_place()
+
+
+def _live(call: Call, given: Given) -> Item:
+    if not given.get("deploymentId"):
+        raise ApiError("DeploymentIdRequiredException", "'deploymentId' is required; give it a value.")
+    item = call.services.deployments.get(check_deployment_id(given["deploymentId"]))
+    if item["status"] in TERMINAL:
+        raise DeploymentCompletedError(item["deploymentId"], item["status"])
+    return item
+
+
+def _in_place() -> ApiError:
+    message = "The deployment is in place: it neither waits to be continued nor for instances to be terminated."
+    return ApiError("UnsupportedActionForDeploymentTypeException", message)

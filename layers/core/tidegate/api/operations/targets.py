@@ -1,0 +1,121 @@
+"""Targets of a deployment: what is recorded, and what their hosts tell while they work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from tidegate.api.errors import ApiError
+from tidegate.api.paging import Paging
+from tidegate.api.progress import merged
+from tidegate.api.rules.common import check_batch, check_deployment_id
+from tidegate.api.services import Call
+from tidegate.model.deployment import IN_PLACE_EVENTS
+from tidegate.store.table import Item
+
+Given = Mapping[str, Any]
+
+_STATUSES: Final = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Unknown", "Ready")
+_LABELS: Final = ("Blue", "Green")
+_READERS: Final = 8
+
+
+def get_deployment_target(call: Call, given: Given) -> dict[str, Any]:
+    """GetDeploymentTarget. The target is named by its id or its ARN."""
+    return {"deploymentTarget": _read(call, given["deploymentId"], [given["targetId"]])[0]}
+
+
+def batch_get_deployment_targets(call: Call, given: Given) -> dict[str, Any]:
+    """BatchGetDeploymentTargets: at most 25; one that is not part of the deployment is an error."""
+    check_batch("targetIds", given["targetIds"], 25, "DeploymentTargetListSizeExceededException")
+    return {"deploymentTargets": _read(call, given["deploymentId"], given["targetIds"])}
+
+
+def list_deployment_targets(call: Call, given: Given) -> dict[str, Any]:
+    """ListDeploymentTargets, in the order in which the deployment takes them."""
+    deployment_id = check_deployment_id(given["deploymentId"])
+    paging = Paging(call.operation, given)
+    filters = given.get("targetFilters", {})
+    _check_filters(filters)
+    fleet = _fleet(call, deployment_id)
+    wanted = filters.get("TargetStatus")
+    if wanted:
+        known = call.services.table.query(f"DEP#{deployment_id}", "TARGET#").items
+        statuses = {str(item["SK"]).removeprefix("TARGET#"): item["status"] for item in known}
+        fleet = [each for each in fleet if statuses.get(each, "Pending") in wanted]
+    page, token = paging.of_rows([{"id": each} for each in fleet], key=lambda row: str(row["id"]))
+    return {"targetIds": [row["id"] for row in page], **token}
+
+
+def _check_filters(filters: Mapping[str, Sequence[str]]) -> None:
+    if filters.get("ServerInstanceLabel"):
+        message = "Targets have the labels Blue and Green only in blue/green deployments; this one is in place."
+        raise ApiError("InvalidDeploymentInstanceTypeException", message)
+    for status in filters.get("TargetStatus", ()):
+        if status not in _STATUSES:
+            message = f"A target's status is one of {', '.join(_STATUSES)}; not {status[:60]!r}."
+            raise ApiError("InvalidInstanceStatusException", message)
+
+
+def _fleet(call: Call, deployment_id: str) -> list[str]:
+    """Ids of the deployment's targets.
+
+    Raises
+    ------
+    ApiError
+        ``DeploymentNotStartedException`` while they are not yet known.
+    """
+    deployment = call.services.deployments.get(deployment_id)
+    shards = call.services.table.query(f"DEP#{deployment_id}", "ROSTER#").items
+    if not shards and deployment["status"] in ("Created", "Queued"):
+        message = f"The deployment '{deployment_id}' has not started yet: its targets are not known."
+        raise ApiError("DeploymentNotStartedException", message)
+    return [str(member[0]) for shard in shards for member in shard["members"]]
+
+
+def _read(call: Call, deployment_id: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    check_deployment_id(deployment_id)
+    ids = [_target_id(name) for name in dict.fromkeys(names)]
+    pk = f"DEP#{deployment_id}"
+    found = call.services.table.get_many((pk, f"TARGET#{each}") for each in ids)
+    if len(found) < len(ids):
+        fleet = set(_fleet(call, deployment_id))
+        for each in ids:
+            if each not in fleet:
+                message = f"The target '{each}' is not part of deployment '{deployment_id}'."
+                raise ApiError("DeploymentTargetDoesNotExistException", message)
+    items = [found.get((pk, f"TARGET#{each}")) or _unrecorded(call, each) for each in ids]
+    told = _progress(call, deployment_id, items)
+    return [_shown(deployment_id, merged(item, told.get(item["targetId"]))) for item in items]
+
+
+def _target_id(name: str) -> str:
+    target_id = name.rpartition("/")[2] if name.startswith("arn:") else name
+    if not 1 <= len(target_id) <= 100 or not target_id.isprintable() or " " in target_id:
+        message = f"A target is named by the id or the ARN of an instance; not {name[:80]!r}."
+        raise ApiError("InvalidDeploymentTargetIdException", message)
+    return target_id
+
+
+def _unrecorded(call: Call, target_id: str) -> Item:
+    """A target of the fleet of which nothing was recorded yet."""
+    events = [{"lifecycleEventName": name, "status": "Pending"} for name in IN_PLACE_EVENTS]
+    region, account = call.services.region, call.services.account
+    arn = f"arn:aws:ec2:{region}:{account}:instance/{target_id}"
+    return {"targetId": target_id, "targetArn": arn, "status": "Pending", "lifecycleEvents": events}
+
+
+def _progress(call: Call, deployment_id: str, items: Sequence[Item]) -> dict[str, Mapping[str, Any]]:
+    """What the hosts at work say, by target id; read side by side, since each one is an object of its own."""
+    working = [item["targetId"] for item in items if item["status"] == "InProgress"]
+    if not working:
+        return {}
+    with ThreadPoolExecutor(min(_READERS, len(working))) as pool:
+        told = pool.map(lambda each: call.services.progress.read(deployment_id, each), working)
+        return {each: progress for each, progress in zip(working, told, strict=True) if progress}
+
+
+def _shown(deployment_id: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    """``DeploymentTarget``: the item's attributes bear the API's names."""
+    return {"deploymentTargetType": "InstanceTarget", "instanceTarget": {**item, "deploymentId": deployment_id}}

@@ -1,0 +1,113 @@
+"""What the API needs of the world: ports, and the few settings it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tidegate.store.applications import Applications
+from tidegate.store.configs import Configs
+from tidegate.store.deployments import Deployments
+from tidegate.store.groups import Groups
+from tidegate.store.revisions import Revisions
+from tidegate.store.table import Table
+
+
+class ExecutionsBusyError(Exception):
+    """Executions cannot be started just now; the caller may try again."""
+
+
+class Executions(Protocol):
+    """Starts the state machine."""
+
+    def start(self, deployment_id: str, generation: int) -> None:
+        """Start a deployment's execution; starting it again is fine.
+
+        Raises
+        ------
+        ExecutionsBusyError
+            Throttled. Any other exception counts as a fault of ours.
+        """
+
+
+class Signals(Protocol):
+    """Wakes deployments."""
+
+    def signal(self, deployment_id: str) -> None:
+        """Make the deployment take another look soon."""
+
+
+class Progress(Protocol):
+    """What hosts say while they work."""
+
+    def read(self, deployment_id: str, target_id: str) -> Mapping[str, Any] | None:
+        """The target's progress object (``docs/host-contract.md``), ``None`` where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of the stack that the API minds.
+
+    Attributes
+    ----------
+    revision_buckets
+        Patterns (``*``, ``?``) of the buckets that revisions may come from: the stack parameter ``RevisionBuckets``.
+    """
+
+    revision_buckets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The ports, wired once a process.
+
+    Attributes
+    ----------
+    clock
+        Now, in epoch seconds.
+    new_id
+        Draws a deployment id (``d-`` and nine capital letters or digits).
+    new_uuid
+        Draws a lower-case UUID.
+    """
+
+    table: Table
+    executions: Executions
+    signals: Signals
+    progress: Progress
+    clock: Callable[[], float]
+    new_id: Callable[[], str]
+    new_uuid: Callable[[], str]
+    account: str
+    region: str
+    settings: Settings
+
+    @property
+    def applications(self) -> Applications:
+        return Applications(self.table)
+
+    @property
+    def groups(self) -> Groups:
+        return Groups(self.table)
+
+    @property
+    def revisions(self) -> Revisions:
+        return Revisions(self.table)
+
+    @property
+    def configs(self) -> Configs:
+        return Configs(self.table)
+
+    @property
+    def deployments(self) -> Deployments:
+        return Deployments(self.table)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of an operation: the ports, and who called."""
+
+    services: Services
+    caller: str
+    operation: str

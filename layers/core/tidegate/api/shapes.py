@@ -1,0 +1,153 @@
+"""Input checked against the service model, output cut to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from botocore.model import OperationModel, Shape
+
+from tidegate.api.errors import ApiError
+from tidegate.api.shape_errors import INVALID_BY_SHAPE, REQUIRED_BY_MEMBER
+
+
+def check_input(operation: OperationModel, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The input as the model describes it: nulls and unknown members gone, types, lengths and enums right.
+
+    Raises
+    ------
+    ApiError
+        ``SerializationException`` for a wrong type anywhere; else the modelled error that fits the first member at
+        fault, or ``ValidationException`` where the operation models none.
+    """
+    shape = operation.input_shape
+    if shape is None:
+        return {}
+    given: dict[str, Any] = _read(shape, body, "")
+    _Constraints(operation).check(shape, given, "")
+    return given
+
+
+def cut_output(operation: OperationModel, output: Mapping[str, Any]) -> dict[str, Any]:
+    """The output's modelled members alone; times as epoch seconds with milliseconds."""
+    shape = operation.output_shape
+    return {} if shape is None else _shown(shape, output)
+
+
+def _read(shape: Shape, value: Any, path: str) -> Any:
+    reader = _READERS.get(shape.type_name)
+    if reader is not None:
+        return reader(shape, value, path)
+    expected, fits = _SCALARS[shape.type_name]
+    _expect(fits(value), expected, value, path)
+    return value
+
+
+def _structure(shape: Any, value: Any, path: str) -> dict[str, Any]:
+    _expect(isinstance(value, dict), "an object", value, path)
+    members = {name: value[name] for name in shape.members if value.get(name) is not None}
+    return {name: _read(shape.members[name], each, _join(path, name)) for name, each in members.items()}
+
+
+def _list(shape: Any, value: Any, path: str) -> list[Any]:
+    _expect(isinstance(value, list), "a list", value, path)
+    return [_read(shape.member, each, f"{path}[{position}]") for position, each in enumerate(value)]
+
+
+def _map(shape: Any, value: Any, path: str) -> dict[str, Any]:
+    _expect(isinstance(value, dict), "an object", value, path)
+    return {key: _read(shape.value, each, _join(path, key)) for key, each in value.items() if each is not None}
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e11
+
+
+_READERS: Final[Mapping[str, Callable[[Any, Any, str], Any]]] = {
+    "structure": _structure,
+    "list": _list,
+    "map": _map,
+}
+
+_SCALARS: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
+    "string": ("a text", lambda value: isinstance(value, str)),
+    "boolean": ("true or false", lambda value: isinstance(value, bool)),
+    "integer": ("a whole number", _is_int),
+    "long": ("a whole number", _is_int),
+    "timestamp": ("a time in epoch seconds", _is_time),
+}
+
+
+def _expect(right: bool, expected: str, value: Any, path: str) -> None:
+    if not right:
+        where = f"'{path}'" if path else "The body"
+        raise ApiError("SerializationException", f"{where} must be {expected}, not {_short(value)}.")
+
+
+class _Constraints:
+    """Presence, length, pattern and enum of every member of one operation's input."""
+
+    def __init__(self, operation: OperationModel) -> None:
+        self._modelled = frozenset(shape.name for shape in operation.error_shapes)
+
+    def check(self, shape: Any, value: Any, path: str) -> None:
+        if shape.type_name == "structure":
+            self._require(shape, value, path)
+            for name, each in value.items():
+                self.check(shape.members[name], each, _join(path, name))
+        elif shape.type_name == "list":
+            for position, each in enumerate(value):
+                self.check(shape.member, each, f"{path}[{position}]")
+        elif shape.type_name == "map":
+            for key, each in value.items():
+                self.check(shape.key, key, path)
+                self.check(shape.value, each, _join(path, key))
+        elif shape.type_name == "string":
+            self._text(shape, value, path)
+
+    def _require(self, shape: Any, value: Mapping[str, Any], path: str) -> None:
+        for name in shape.required_members:
+            if value.get(name) in (None, "", []):
+                raise self._error(REQUIRED_BY_MEMBER.get(name), f"'{_join(path, name)}' is required; give it a value.")
+
+    def _text(self, shape: Shape, value: str, path: str) -> None:
+        facts = shape.metadata
+        code = INVALID_BY_SHAPE.get(shape.name)
+        longest = facts.get("max")
+        if len(value) < facts.get("min", 0) or (longest is not None and len(value) > longest):
+            span = f"{facts.get('min', 0)} to {longest} characters"
+            raise self._error(code, f"'{path}' must have {span}, not {len(value)}: {_short(value)}.")
+        pattern = facts.get("pattern")
+        if pattern and not re.fullmatch(pattern, value):
+            raise self._error(code, f"'{path}' must match {pattern}; this does not: {_short(value)}.")
+        if "enum" in facts and value not in facts["enum"]:
+            choices = ", ".join(facts["enum"])
+            raise self._error(code, f"'{path}' must be one of {choices}; not {_short(value)}.")
+
+    def _error(self, code: str | None, message: str) -> ApiError:
+        return ApiError(code if code in self._modelled and code else "ValidationException", message)
+
+
+def _shown(shape: Any, value: Any) -> Any:
+    if shape.type_name == "structure":
+        members = {name: value[name] for name in shape.members if value.get(name) is not None}
+        return {name: _shown(shape.members[name], each) for name, each in members.items()}
+    if shape.type_name == "list":
+        return [_shown(shape.member, each) for each in value]
+    if shape.type_name == "timestamp":
+        return round(value, 3)
+    return value
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."

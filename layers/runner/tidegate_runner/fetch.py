@@ -1,0 +1,98 @@
+"""Getting things over HTTP to disk, checked while they arrive. No URL ever reaches a message."""
+
+import hashlib
+import os
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any, Callable, Dict
+
+from tidegate_runner.errors import EventError
+from tidegate_runner.files import describe
+
+_CHUNK = 1024 * 1024
+_TIMEOUT = 30
+_PAUSES = (1.0, 3.0, 9.0)
+
+
+class _RefusedError(Exception):
+    """The server's answer will not change by asking again."""
+
+
+def download(bundle: Dict[str, Any], path: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Download the bundle of an order to `path`, with retries.
+
+    Parameters
+    ----------
+    bundle : dict
+        ``url``, ``sha256`` and optionally ``size`` (bytes).
+
+    Raises
+    ------
+    EventError
+        When it cannot be had, or is not what the order says; nothing stays at `path` then.
+    """
+    _check_space(bundle.get("size"), os.path.dirname(path))
+    problem = ""
+    for pause in (0.0,) + _PAUSES:
+        sleep(pause)
+        try:
+            _download_once(bundle, path)
+        except (_RefusedError, urllib.error.URLError, OSError, ValueError) as error:
+            problem = _reason(error)
+            _remove(path)
+            if isinstance(error, _RefusedError):
+                break
+        else:
+            return
+    raise EventError("Could not download bundle at %s: %s." % (_host_of(bundle["url"]), problem))
+
+
+def _download_once(bundle: Dict[str, Any], path: str) -> None:
+    digest = hashlib.sha256()
+    received = 0
+    try:
+        response = urllib.request.urlopen(bundle["url"], timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code < 500 and error.code not in (408, 429):
+                raise _RefusedError("the server answered %d %s" % (error.code, error.reason)) from None
+            raise OSError("the server answered %d %s" % (error.code, error.reason)) from None
+    with response, open(path, "wb") as stream:
+        for chunk in iter(lambda: response.read(_CHUNK), b""):
+            digest.update(chunk)
+            received += len(chunk)
+            if bundle.get("size") is not None and received > int(bundle["size"]):
+                raise _RefusedError("it is larger than the %s bytes expected" % bundle["size"])
+            stream.write(chunk)
+    if digest.hexdigest() != bundle["sha256"]:
+        # May be a connection cut short, so it is worth another try.
+        raise OSError("%d bytes arrived with sha256 %s, expected %s" % (received, digest.hexdigest(), bundle["sha256"]))
+
+
+def _check_space(size: Any, folder: str) -> None:
+    status = os.statvfs(folder)
+    free = status.f_bavail * status.f_frsize
+    if size is not None and int(size) > free:
+        raise EventError(
+            "The disk is full: the bundle has %s bytes, %s has %d bytes free. Make room, then deploy again."
+            % (size, folder, free)
+        )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.URLError):
+        return str(error.reason)
+    if isinstance(error, OSError) and error.strerror:
+        return describe(error)
+    return str(error) or type(error).__name__
+
+
+def _host_of(url: str) -> str:
+    return urllib.parse.urlsplit(url).hostname or "an unknown host"
+
+
+def _remove(path: str) -> None:
+    if os.path.lexists(path):
+        os.unlink(path)

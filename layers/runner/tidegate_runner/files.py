@@ -1,0 +1,70 @@
+"""Writing files so that a crash leaves the old content or the new, never half."""
+
+import errno
+import json
+import os
+import shutil
+from typing import Any, Optional
+
+
+def make_folder(path: str, mode: int = 0o755) -> None:
+    os.makedirs(path, mode=mode, exist_ok=True)
+
+
+def write_atomically(path: str, data: bytes, mode: int = 0o644) -> None:
+    """Replace a file's content in one step and make it last through a loss of power."""
+    make_folder(os.path.dirname(path))
+    temporary = "%s.%d.tmp" % (path, os.getpid())
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.rename(temporary, path)
+    sync_folder(os.path.dirname(path))
+
+
+def sync_folder(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: str, value: Any, mode: int = 0o644) -> None:
+    write_atomically(path, json.dumps(value).encode("ascii"), mode)
+
+
+def read_json(path: str) -> Optional[Any]:
+    """Read a JSON file; ``None`` when it is not there or not whole."""
+    try:
+        with open(path, "rb") as stream:
+            return json.loads(stream.read().decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+def read_text(path: str) -> Optional[str]:
+    try:
+        with open(path, "rb") as stream:
+            return os.fsdecode(stream.read())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder with all it holds; nothing happens when it is not there."""
+    if os.path.islink(path):
+        os.unlink(path)
+    elif os.path.lexists(path):
+        shutil.rmtree(path)
+
+
+def describe(error: OSError) -> str:
+    """Say what the system refused, and where, without the number Python puts in front."""
+    where = ": %s" % error.filename if error.filename else ""
+    return "%s%s" % (error.strerror or type(error).__name__, where)

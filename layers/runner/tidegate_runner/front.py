@@ -1,0 +1,133 @@
+"""The front process: starts the worker or attaches to it, and prints the one result line.
+
+The worker lives in a session of its own with no tie to the command's pipes, so it goes on when the
+command is killed. Its lock on the stage is what tells whether it lives.
+"""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from typing import Any, Dict, Mapping
+
+from tidegate_runner.errors import OrderError
+from tidegate_runner.files import make_folder
+from tidegate_runner.journal import Journal
+from tidegate_runner.lock import FileLock
+from tidegate_runner.order import Order, parse_order
+from tidegate_runner.paths import HostPaths
+from tidegate_runner.result import diagnostics_of, result_document, result_line
+from tidegate_runner.worker import Worker
+
+TARGET_VARIABLE = "AWS_SSM_INSTANCE_ID"
+_LONGEST_TARGET = 128
+
+
+def main(order_bytes: bytes) -> int:
+    """Carry out an order and print its result.
+
+    Returns
+    -------
+    int
+        The exit status: 0 for Succeeded, 1 otherwise.
+    """
+    os.umask(0o022)
+    environ = dict(os.environ)
+    target = environ.get(TARGET_VARIABLE, "")[:_LONGEST_TARGET]
+    try:
+        order = parse_order(order_bytes)
+    except (OrderError, TypeError, ValueError) as error:
+        document = not_started("", target, "", "OrderUnreadable", str(error))
+    else:
+        try:
+            document = carry_out(order, HostPaths.from_environment(environ), target, environ)
+        except OSError as error:
+            message = "The host runner cannot work on this host: %s" % error
+            document = not_started(order.deployment_id, target, order.stage, "UnknownError", message)
+    sys.stdout.write(result_line(document) + "\n")
+    sys.stdout.flush()
+    return 0 if document["status"] == "Succeeded" else 1
+
+
+def not_started(deployment: str, target: str, stage: str, code: str, message: str) -> Dict[str, Any]:
+    return result_document(deployment, target, stage, "NotStarted", [], diagnostics_of("", code, "", message, ""))
+
+
+def carry_out(order: Order, host: HostPaths, target: str, environ: Mapping[str, str]) -> Dict[str, Any]:
+    """Give the result of an order: recorded, awaited from a running worker, or made by a new one."""
+    journal = Journal(host.journal(order.deployment_id, order.stage), order.deployment_id, order.stage, target)
+    if journal.result is not None:
+        return journal.result
+    if order.mode == "run":
+        _start_worker(order, host, target, environ)
+    elif not os.path.exists(host.stage_lock(order.deployment_id, order.stage)):
+        return _nothing(order, target)
+    return _settle(order, host, journal)
+
+
+def _settle(order: Order, host: HostPaths, journal: Journal) -> Dict[str, Any]:
+    """Wait until no worker holds the stage, then give what is recorded, completing it if one died."""
+    lock = FileLock(host.stage_lock(order.deployment_id, order.stage))
+    lock.acquire()
+    try:
+        journal.reload()
+        if journal.result is not None:
+            return journal.result
+        if journal.in_progress is not None:
+            return journal.interrupt(time.time())
+        left = [event for event in order.events if event not in journal.done]
+        if order.mode == "report" and not journal.events:
+            return _nothing(order, journal.target)
+        return journal.cut_off(left[0] if left else order.events[-1])
+    finally:
+        lock.release()
+
+
+def _nothing(order: Order, target: str) -> Dict[str, Any]:
+    message = "Nothing of this stage has been started on this host."
+    return not_started(order.deployment_id, target, order.stage, "UnknownError", message)
+
+
+def _start_worker(order: Order, host: HostPaths, target: str, environ: Mapping[str, str]) -> None:
+    """Fork the worker and wait for it. Where another one holds the stage, it just waits for that one."""
+    log = host.worker_log(order.deployment_id, order.stage)
+    make_folder(os.path.dirname(log), 0o700)
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            _detach(log)
+            _work(order, host, target, environ)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    os.waitpid(child, 0)
+
+
+def _work(order: Order, host: HostPaths, target: str, environ: Mapping[str, str]) -> None:
+    lock = FileLock(host.stage_lock(order.deployment_id, order.stage))
+    lock.acquire()  # after another worker of the stage, which leaves nothing to do
+    journal = Journal(host.journal(order.deployment_id, order.stage), order.deployment_id, order.stage, target)
+    if journal.result is None and journal.in_progress is None:
+        holder: Dict[str, object] = {"deploymentId": order.deployment_id, "stage": order.stage, "pid": os.getpid()}
+        Worker(order, host, journal, environ).run(holder)
+    lock.release()
+
+
+def _detach(log: str) -> None:
+    """Leave the command's session, pipes and signals behind."""
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.dup2(errors, 2)
+    os.closerange(3, 1024)
+    os.chdir("/")

@@ -1,0 +1,104 @@
+"""A script's output, line by line, in the order in which it arrives."""
+
+import os
+import select
+import subprocess
+from typing import Callable, Dict, List, Optional
+
+from tidegate_runner.processes import holders_of_pipes
+
+_CHUNK = 65536
+_LONGEST_LINE = 8192
+
+
+class OutputReader:
+    """Reads the pipes of a process without ever blocking longer than told."""
+
+    def __init__(self, streams: Dict[int, str], line: Callable[[str], None]) -> None:
+        """Take descriptors with the labels their lines get."""
+        self._streams = dict(streams)
+        self._line = line
+        self._rest: Dict[int, bytes] = dict.fromkeys(streams, b"")
+        self._poll = select.poll()
+        for descriptor in streams:
+            os.set_blocking(descriptor, False)
+            self._poll.register(descriptor, select.POLLIN | select.POLLHUP)
+
+    @property
+    def ended(self) -> bool:
+        return not self._streams
+
+    def read(self, seconds: float) -> None:
+        """Wait so long for output and log what has come."""
+        for descriptor, _ in self._poll.poll(max(seconds, 0) * 1000):
+            self._read_one(descriptor)
+
+    def holders(self) -> List[int]:
+        """Name the processes that keep the pipes open."""
+        return holders_of_pipes({os.fstat(descriptor).st_ino for descriptor in self._streams})
+
+    def let_go(self) -> None:
+        """Close the pipes without breaking whoever still writes to them.
+
+        A server started by a script may go on writing to the script's output. Were the reading end just
+        closed, its next line would kill it (SIGPIPE), so a ``cat`` takes the pipe over until it ends.
+        """
+        self._flush()
+        for descriptor in list(self._streams):
+            os.set_blocking(descriptor, True)
+            _drain(descriptor)
+            self._close(descriptor)
+
+    def close(self) -> None:
+        self._flush()
+        for descriptor in list(self._streams):
+            self._close(descriptor)
+
+    def _read_one(self, descriptor: int) -> None:
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            self._flush_one(descriptor)
+            self._close(descriptor)
+            return
+        lines = (self._rest[descriptor] + data).split(b"\n")
+        rest = lines.pop()
+        for line in lines:
+            self._log(descriptor, line)
+        while len(rest) > _LONGEST_LINE:
+            self._log(descriptor, rest[:_LONGEST_LINE])
+            rest = rest[_LONGEST_LINE:]
+        self._rest[descriptor] = rest
+
+    def _log(self, descriptor: int, line: bytes) -> None:
+        self._line("[%s]%s" % (self._streams[descriptor], line.decode("utf-8", "replace").rstrip("\r")))
+
+    def _flush(self) -> None:
+        for descriptor in list(self._streams):
+            self._flush_one(descriptor)
+
+    def _flush_one(self, descriptor: int) -> None:
+        if self._rest[descriptor]:
+            self._log(descriptor, self._rest[descriptor])
+            self._rest[descriptor] = b""
+
+    def _close(self, descriptor: int) -> None:
+        self._poll.unregister(descriptor)
+        del self._streams[descriptor]
+        os.close(descriptor)
+
+
+def _drain(descriptor: int) -> Optional["subprocess.Popen[bytes]"]:
+    try:
+        return subprocess.Popen(
+            ["cat"],
+            stdin=descriptor,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+    except OSError:
+        return None

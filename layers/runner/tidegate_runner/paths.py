@@ -1,0 +1,68 @@
+"""Where things are on the host, under an optional other root.
+
+Two spellings of a path are kept apart: a *logical* path is what users, orders and records name
+(``/srv/app``); ``at`` gives the *real* one, which differs only on re-rooted hosts.
+"""
+
+import os
+from typing import Mapping
+
+ROOT_VARIABLE = "TIDEGATE_HOST_ROOT"
+DEPLOYMENT_ROOT = "/opt/codedeploy-agent/deployment-root"
+TIDEGATE_ROOT = "/opt/tidegate"
+
+
+class HostPaths:
+    """Maps logical paths to real ones and names the well-known places."""
+
+    def __init__(self, root: str = "") -> None:
+        self.root = root.rstrip("/")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "HostPaths":
+        return cls(environ.get(ROOT_VARIABLE, ""))
+
+    def at(self, logical: str) -> str:
+        return self.root + os.path.normpath("/" + logical.lstrip("/"))
+
+    def journal(self, deployment_id: str, stage: str) -> str:
+        return self.at("%s/journal/%s/%s.json" % (TIDEGATE_ROOT, deployment_id, stage))
+
+    def stage_lock(self, deployment_id: str, stage: str) -> str:
+        return self.at("%s/journal/%s/%s.lock" % (TIDEGATE_ROOT, deployment_id, stage))
+
+    def worker_log(self, deployment_id: str, stage: str) -> str:
+        return self.at("%s/journal/%s/%s.log" % (TIDEGATE_ROOT, deployment_id, stage))
+
+    def group_lock(self, group_id: str) -> str:
+        return self.at("%s/lock/%s" % (TIDEGATE_ROOT, group_id))
+
+    def group_folder(self, group_id: str) -> str:
+        return self.at("%s/%s" % (DEPLOYMENT_ROOT, group_id))
+
+    def deployments_log(self) -> str:
+        return self.at(DEPLOYMENT_ROOT + "/deployment-logs/codedeploy-agent-deployments.log")
+
+    def instructions(self, name: str) -> str:
+        return self.at("%s/deployment-instructions/%s" % (DEPLOYMENT_ROOT, name))
+
+
+class DeploymentPaths:
+    """The folder of one deployment of one group (logical path, as the pointers hold it)."""
+
+    def __init__(self, host: HostPaths, logical: str) -> None:
+        self.host = host
+        self.logical = logical
+        self.real = host.at(logical)
+        self.archive = os.path.join(self.real, "deployment-archive")
+        self.appspec = os.path.join(self.real, "appspec.json")
+        self.bundle = os.path.join(self.real, "bundle.tar")
+        self.scripts_log = os.path.join(self.real, "logs", "scripts.log")
+
+    @classmethod
+    def of(cls, host: HostPaths, group_id: str, deployment_id: str) -> "DeploymentPaths":
+        return cls(host, "%s/%s/%s" % (DEPLOYMENT_ROOT, group_id, deployment_id))
+
+    @property
+    def deployment_id(self) -> str:
+        return os.path.basename(self.logical)

@@ -1,0 +1,182 @@
+"""Building a folder from an archive's members without letting any of them out of it.
+
+Regular files and folders are made first; while that goes on the tree holds no symbolic link, so nothing
+can be written through one. Links come last, and each is then resolved to see that it stays inside.
+"""
+
+import os
+import stat
+from typing import BinaryIO, Dict, List, NamedTuple, Optional, Tuple, Union
+
+from tidegate_runner.errors import EventError
+from tidegate_runner.files import make_folder
+
+_CHUNK = 1024 * 1024
+_DEEPEST = 200
+Owner = Optional[Tuple[int, int]]
+
+
+class Limits(NamedTuple):
+    """Bounds of an unpacked bundle."""
+
+    members: int
+    size: int
+
+
+class _Folder(NamedTuple):
+    mode: int
+    mtime: Optional[float]
+    owner: Owner
+
+
+class Tree:
+    """A folder under construction."""
+
+    def __init__(self, root: str, limits: Limits) -> None:
+        self.root = root
+        self._limits = limits
+        self._members = 0
+        self._size = 0
+        self._folders: Dict[str, _Folder] = {}
+        self._links: Dict[str, Tuple[str, Owner]] = {}
+        make_folder(root)
+
+    def count(self, name: str) -> None:
+        self._members += 1
+        if self._members > self._limits.members:
+            raise EventError("The bundle holds more than %d members; stopped at %r." % (self._limits.members, name))
+
+    def add_folder(self, name: str, mode: int, mtime: Optional[float], owner: Owner = None) -> None:
+        path = safe_name(name)
+        if path:
+            self._make_folder(path)
+        self._folders[path] = _Folder(mode, mtime, owner)
+
+    def add_file(
+        self, name: str, source: BinaryIO, size: int, mode: int, mtime: Optional[float], owner: Owner = None
+    ) -> None:
+        """Write a file of exactly `size` bytes; a member of the same name that came earlier is replaced."""
+        real = self._place(name)
+        self._size += size
+        if size < 0 or self._size > self._limits.size:
+            raise EventError("The bundle unpacks to more than %d bytes; stopped at %r." % (self._limits.size, name))
+        descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            left = size
+            while left > 0:
+                chunk = source.read(min(left, _CHUNK))
+                if not chunk:
+                    raise EventError("The bundle is damaged: %r ends %d bytes early." % (name, left))
+                stream.write(chunk)
+                left -= len(chunk)
+            if source.read(1):
+                raise EventError("The bundle is damaged: %r is longer than it says." % name)
+            stream.flush()
+            _set_attributes(stream.fileno(), mode, mtime, owner)
+
+    def add_hard_link(self, name: str, target: str) -> None:
+        existing = os.path.join(self.root, safe_name(target))
+        if not os.path.lexists(existing) or not stat.S_ISREG(os.lstat(existing).st_mode):
+            raise EventError("The bundle's hard link %r names %r, which is no earlier file of it." % (name, target))
+        if safe_name(name) != safe_name(target):
+            os.link(existing, self._place(name))
+
+    def add_symbolic_link(self, name: str, target: str, owner: Owner = None) -> None:
+        self._place(name)
+        if not target or "\0" in target or len(target) > 4095:
+            raise EventError("The bundle's link %r has no usable target." % name)
+        if target.startswith("/"):
+            raise EventError("The bundle's link %r leads out of the bundle: it points to %r." % (name, target))
+        self._links[safe_name(name)] = (target, owner)
+
+    def finish(self) -> None:
+        """Make the links, then set what folders were to look like (last, so that read-only ones can be filled)."""
+        for path, (target, owner) in self._links.items():
+            real = os.path.join(self.root, path)
+            os.symlink(target, real)
+            if owner is not None:
+                _own(real, owner, follow=False)
+        for path in sorted(self._folders, reverse=True):
+            folder = self._folders[path]
+            descriptor = os.open(os.path.join(self.root, path), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                # The owner keeps all rights: this host must be able to read and remove what it unpacked.
+                _set_attributes(descriptor, folder.mode | 0o700, folder.mtime, folder.owner)
+            finally:
+                os.close(descriptor)
+
+    def _place(self, name: str) -> str:
+        path = safe_name(name)
+        if not path:
+            raise EventError("The bundle holds a member without a name.")
+        parent = os.path.dirname(path)
+        if parent:
+            self._make_folder(parent)
+        real = os.path.join(self.root, path)
+        self._links.pop(path, None)
+        if os.path.lexists(real):
+            if os.path.isdir(real):
+                raise EventError("The bundle holds %r both as a folder and as a file." % name)
+            os.unlink(real)
+        return real
+
+    def _make_folder(self, path: str) -> None:
+        real = self.root
+        walked: List[str] = []
+        for part in path.split("/"):
+            walked.append(part)
+            real = os.path.join(real, part)
+            if "/".join(walked) in self._links:
+                raise EventError("The bundle holds %r below a link." % path)
+            try:
+                os.mkdir(real, 0o755)
+            except FileExistsError:
+                if not os.path.isdir(real):
+                    raise EventError("The bundle holds %r both as a file and as a folder." % "/".join(walked)) from None
+
+
+def safe_name(name: str) -> str:
+    """Give a member's path inside the folder; refuse one that is not inside."""
+    if name.startswith("/"):
+        raise EventError("The bundle holds a member with an absolute path: %r." % name)
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise EventError("The bundle holds a member that leaves its folder: %r." % name)
+    if len(parts) > _DEEPEST:
+        raise EventError("The bundle nests folders more than %d deep: %r." % (_DEEPEST, name[:200]))
+    if "\0" in name:
+        raise EventError("The bundle holds a member with NUL in its name: %r." % name)
+    return "/".join(parts)
+
+
+def check_links(root: str) -> None:
+    """Refuse a tree in which a link, followed all the way, leads outside of `root`."""
+    inside = os.path.realpath(root)
+    for folder, folders, names in os.walk(root):
+        for name in folders + names:
+            path = os.path.join(folder, name)
+            if not os.path.islink(path):
+                continue
+            end = os.path.realpath(path)
+            if end != inside and not end.startswith(inside + "/"):
+                shown = os.path.relpath(path, root)
+                raise EventError(
+                    "The bundle's link %r leads out of the bundle: it points to %r." % (shown, os.readlink(path))
+                )
+
+
+def _set_attributes(descriptor: int, mode: int, mtime: Optional[float], owner: Owner) -> None:
+    if owner is not None:
+        _own(descriptor, owner, follow=True)
+    os.fchmod(descriptor, mode)  # after the owner: changing that clears set-user-ID
+    if mtime is not None:
+        os.utime(descriptor, (mtime, mtime))
+
+
+def _own(target: Union[int, str], owner: Tuple[int, int], follow: bool) -> None:
+    try:
+        os.chown(target, owner[0], owner[1], follow_symlinks=follow)
+    except OSError:
+        # A user namespace may not know the id the archive names. The file then stays the runner's own,
+        # as it does when an ordinary user unpacks.
+        return

@@ -1,0 +1,89 @@
+"""The worker: runs a stage's events in order and records each."""
+
+import time
+import traceback
+from typing import Callable, Dict, Mapping, Optional
+
+from tidegate_runner.errors import EventError
+from tidegate_runner.events import STOP_EVENTS, run_event
+from tidegate_runner.journal import Journal
+from tidegate_runner.lock import acquire_group_lock
+from tidegate_runner.logs import ScriptLog
+from tidegate_runner.order import Order
+from tidegate_runner.paths import DeploymentPaths, HostPaths
+from tidegate_runner.progress import Progress
+from tidegate_runner.result import diagnostics_of
+
+
+class Worker:
+    """Runs what is left of a stage. The caller holds the stage's lock."""
+
+    def __init__(
+        self,
+        order: Order,
+        host: HostPaths,
+        journal: Journal,
+        environ: Mapping[str, str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._order = order
+        self._host = host
+        self._journal = journal
+        self._environ = environ
+        self._clock = clock
+        self._progress = Progress(order.progress, journal.target)
+
+    def run(self, holder: Dict[str, object]) -> None:
+        """Run the events not done yet, to the first failure; the journal then holds the result."""
+        left = [event for event in self._order.events if event not in self._journal.done]
+        try:
+            lock = acquire_group_lock(
+                self._host.group_lock(self._order.group_id), holder, self._order.limits["lockWaitSeconds"]
+            )
+        except EventError as error:
+            self._refuse(left[0], error)
+            return
+        diagnostics = None
+        try:
+            for event in left:
+                diagnostics = self._run_one(event)
+                if diagnostics is not None:
+                    break
+            self._journal.complete("Failed" if diagnostics else "Succeeded", diagnostics)
+        finally:
+            lock.release()
+        self._progress.close()
+
+    def _run_one(self, event: str) -> Optional[Dict[str, str]]:
+        """Run an event; give diagnostics where its failure ends the stage."""
+        self._journal.begin(event, self._clock())
+        self._show()
+        diagnostics = self._attempt(event)
+        self._journal.finish("Failed" if diagnostics else "Succeeded", self._clock())
+        self._show()
+        if diagnostics and event in STOP_EVENTS and self._order.ignore_application_stop_failures:
+            return None
+        return diagnostics
+
+    def _attempt(self, event: str) -> Optional[Dict[str, str]]:
+        place = DeploymentPaths.of(self._host, self._order.group_id, self._order.deployment_id)
+        log = ScriptLog(place.scripts_log, self._host.deployments_log(), self._order.deployment_id, self._clock)
+        try:
+            run_event(event, self._order, self._host, self._environ, log)
+        except EventError as error:
+            return diagnostics_of(event, error.error_code, error.script_name, str(error), log.tail())
+        except Exception as error:  # no defect may leave an event without an end
+            traceback.print_exc()
+            message = "The host runner failed in %s: %s: %s" % (event, type(error).__name__, error)
+            return diagnostics_of(event, EventError.error_code, "", message, log.tail())
+        finally:
+            log.close()
+        return None
+
+    def _refuse(self, event: str, error: EventError) -> None:
+        self._journal.begin(event, self._clock())
+        self._journal.finish("Failed", self._clock())
+        self._journal.complete("Failed", diagnostics_of(event, error.error_code, "", str(error), ""))
+
+    def _show(self) -> None:
+        self._progress.show(self._journal.progress(self._clock()))

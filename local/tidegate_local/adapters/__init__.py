@@ -1,0 +1,1 @@
+"""What moto lacks, one small module for each service."""

@@ -1,0 +1,88 @@
+"""The local hosts of a local cloud, as EC2 instances that Run Command reaches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tidegate_local.adapters import ssm
+from tidegate_local.faults import FaultsError
+from tidegate_local.hosts import Fleet, Isolation
+from tidegate_local.pages import Pages
+
+
+class Hosting:
+    """Starts hosts while the rest of the local cloud starts.
+
+    Parameters
+    ----------
+    directory
+        The local cloud's folder.
+    emit
+        Puts events on the default bus.
+    rerooted
+        Whether hosts are to be re-rooted folders even where more is allowed.
+    """
+
+    def __init__(self, directory: Path, emit: Callable[[Mapping[str, Any]], None], rerooted: bool) -> None:
+        self.fleet = Fleet(directory, Isolation.FOLDER if rerooted else None)
+        self._commands = ssm.install(self.fleet, emit)
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+
+    def begin(self, count: int, tags: Mapping[str, str]) -> None:
+        """Start hosts, in a thread."""
+
+        def start() -> None:
+            try:
+                self.fleet.start(count, {ssm.OPT_IN_TAG: "true", **tags}, ssm.register_instance)
+            except BaseException as error:
+                self._failure = error
+
+        self._thread = threading.Thread(target=start, name="hosts")
+        self._thread.start()
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Wait for the hosts and describe them; raises what starting them raised."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._failure is not None:
+            raise self._failure
+        return self.describe()
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Describe the hosts as they are now."""
+        return [host.describe() for host in self.fleet.hosts]
+
+    def add_pages(self, pages: Pages) -> None:
+        """Serve the hosts and the faults of Run Command.
+
+        ``POST host-faults`` takes the settings of `hosts.runcommand.Faults`; ``POST agent`` takes
+        ``{"host": name, "online": bool}`` and switches a host's SSM agent.
+        """
+        pages.add("GET", "hosts", lambda _: self.describe())
+        pages.add("POST", "host-faults", _set_host_faults)
+        pages.add("POST", "agent", self._switch_agent)
+
+    def _switch_agent(self, given: Any) -> Any:
+        if not isinstance(given, dict) or set(given) != {"host", "online"} or not isinstance(given["online"], bool):
+            raise ValueError('give {"host": name, "online": true or false}')
+        self.fleet.get(str(given["host"])).agent_online = given["online"]
+        return self.describe()
+
+    def stop(self) -> None:
+        """End commands and hosts."""
+        if self._thread is not None:
+            self._thread.join()
+        self._commands.close()
+        self.fleet.stop()
+
+
+def _set_host_faults(given: Any) -> Any:
+    if not isinstance(given, dict):
+        raise FaultsError("give the faults of hosts as a JSON object")
+    ssm.set_faults(**given)
+    return given

@@ -1,0 +1,1 @@
+"""IAM as far as the local cloud judges it: which statements allow which calls."""

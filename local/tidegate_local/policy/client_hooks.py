@@ -1,0 +1,168 @@
+"""Judge and count every AWS call that a process makes, at the client.
+
+Stands in for IAM's check at each service's door. It sits in botocore's own events, so no call of boto3 goes round it;
+pre-signed URLs are judged when they are signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tidegate_local.policy.evaluate import Statement, is_allowed
+from tidegate_local.policy.requests import Place, needs
+
+#: Gives the tags of an EC2 instance by its id.
+TagLookup = Callable[[str], Mapping[str, str]]
+
+DYNAMODB_READS = frozenset({"GetItem", "Query", "Scan"})
+DYNAMODB_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
+
+
+class Authoriser:
+    """Says whether a role's statements allow a call.
+
+    Parameters
+    ----------
+    role_arn
+        Named in the error, as AWS does.
+    statements
+        The statements of all the role's policies.
+    place
+        Account and region of the calls.
+    tags_of
+        Looks up an instance's tags, for conditions on ``ssm:resourceTag/…`` and ``aws:ResourceTag/…``.
+    """
+
+    def __init__(self, role_arn: str, statements: Sequence[Statement], place: Place, tags_of: TagLookup) -> None:
+        self._role_arn = role_arn
+        self._statements = statements
+        self._place = place
+        self._tags_of = tags_of
+
+    def check(self, service: str, operation: str, params: Mapping[str, Any]) -> None:
+        """Raise AccessDeniedException (a botocore ClientError) unless all that the call needs is allowed."""
+        for action, resource in needs(service, operation, params, self._place):
+            if not is_allowed(self._statements, action, resource, self._lookup(resource, params)):
+                raise denied(self._role_arn, action, resource, operation)
+
+    def _lookup(self, resource: str, params: Mapping[str, Any]) -> Callable[[str], Sequence[str] | None]:
+        def values(key: str) -> Sequence[str] | None:
+            if key == "aws:requestedregion":
+                return [self._place.region]
+            if key == "aws:resourceaccount":
+                return [self._place.account]
+            if key == "s3:prefix":
+                return [str(params["Prefix"])] if "Prefix" in params else None
+            if key.startswith(("ssm:resourcetag/", "aws:resourcetag/")) and ":instance/" in resource:
+                tags = self._tags_of(resource.rsplit("/", 1)[-1])
+                wanted = key.split("/", 1)[1]
+                found = [value for name, value in tags.items() if name.lower() == wanted]
+                return found or None
+            return None
+
+        return values
+
+
+def denied(role_arn: str, action: str, resource: str, operation: str) -> ClientError:
+    """Make the error that AWS gives when no statement allows a call."""
+    message = (
+        f"User: {role_arn} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action"
+    )
+    return ClientError(
+        {
+            "Error": {"Code": "AccessDeniedException", "Message": message},
+            "ResponseMetadata": {
+                "RequestId": "",
+                "HTTPStatusCode": 400,
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+                "HostId": "",
+            },
+        },
+        operation,
+    )
+
+
+def count_call(service: str, operation: str, params: Mapping[str, Any], counts: dict[str, int]) -> None:
+    """Add a call to the counts of a deployment's cost: SSM by call, DynamoDB by item read or written."""
+    if service == "ssm":
+        _add(counts, "ssm", 1)
+    elif service == "dynamodb":
+        if operation in DYNAMODB_READS:
+            _add(counts, "dynamodbReads", 1)
+        elif operation in DYNAMODB_WRITES:
+            _add(counts, "dynamodbWrites", 1)
+        elif operation in ("TransactWriteItems", "TransactGetItems"):
+            kind = "dynamodbWrites" if operation == "TransactWriteItems" else "dynamodbReads"
+            _add(counts, kind, len(params.get("TransactItems", [])))
+        elif operation == "BatchWriteItem":
+            _add(counts, "dynamodbWrites", sum(len(w) for w in params.get("RequestItems", {}).values()))
+        elif operation == "BatchGetItem":
+            _add(counts, "dynamodbReads", sum(len(r["Keys"]) for r in params.get("RequestItems", {}).values()))
+
+
+def _add(counts: dict[str, int], name: str, number: int) -> None:
+    counts[name] = counts.get(name, 0) + number
+
+
+def watch_client(
+    client: Any,
+    authoriser: Authoriser,
+    counts: dict[str, int],
+    after: Callable[[str], None] | None = None,
+) -> None:
+    """Put a boto3 or botocore client under an authoriser and count its calls.
+
+    Parameters
+    ----------
+    client
+        The client.
+    authoriser
+        Judges each call before it is sent.
+    counts
+        Is added to.
+    after
+        Called with ``service:Operation`` after each call that succeeded.
+    """
+
+    def judge(params: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:
+        service = model.service_model.service_name
+        if model.name == "CreateBucket" and context.get("is_presign_request"):
+            return  # botocore borrows this operation for pre-signed POSTs, which _judge_posts judges
+        authoriser.check(service, model.name, params)
+
+    def count(model: Any, context: Mapping[str, Any], **_: Any) -> None:
+        count_call(model.service_model.service_name, model.name, context.get("tidegate_params", {}), counts)
+
+    def keep(params: Mapping[str, Any], context: Any, **_: Any) -> None:
+        # before-call sees the serialised request; the counts need the parameters.
+        context["tidegate_params"] = dict(params)
+
+    def done(http_response: Any, model: Any, **_: Any) -> None:
+        if after is not None and http_response.status_code < 300:
+            after(f"{model.service_model.service_name}:{model.name}")
+
+    events = client.meta.events
+    events.register_first("provide-client-params.*.*", judge)
+    events.register_last("provide-client-params.*.*", keep)
+    events.register("before-call.*.*", count)
+    events.register_last("after-call.*.*", done)
+    if client.meta.service_model.service_name == "s3":
+        _judge_posts(client, authoriser)
+
+
+def _judge_posts(client: Any, authoriser: Authoriser) -> None:
+    # The event of a pre-signed POST names no key: judge it here, for the key or the prefix it grants.
+    original = client.generate_presigned_post
+
+    def generate_presigned_post(*args: Any, **kwargs: Any) -> Any:
+        named = dict(zip(("Bucket", "Key"), args, strict=False)) | kwargs
+        key = str(named["Key"]).replace("${filename}", "x")
+        authoriser.check("s3", "PostObject", {"Bucket": named["Bucket"], "Key": key})
+        return original(*args, **kwargs)
+
+    client.generate_presigned_post = generate_presigned_post

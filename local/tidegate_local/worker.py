@@ -1,0 +1,164 @@
+"""The process that runs one Lambda function's handler.
+
+Stands in for the Lambda execution environment ("Lambda execution environment lifecycle" in the Lambda developer
+guide): its own process, environment variables and module globals, kept warm between calls. Requests come as lines of JSON on the
+first file descriptor given, answers leave on the second; what the handler prints goes to the log (standard output).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from tidegate_local.policy.client_hooks import Authoriser, watch_client
+from tidegate_local.policy.requests import Place
+
+#: Exit status of a worker that died because a fault told it to.
+KILLED_BY_FAULT = 86
+_PR_SET_PDEATHSIG = 1
+
+
+class Context:
+    """What Lambda gives a handler as its second argument."""
+
+    def __init__(self, settings: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+        self.function_name = settings["function_name"]
+        self.function_version = "$LATEST"
+        self.invoked_function_arn = settings["function_arn"]
+        self.memory_limit_in_mb = str(settings["memory"])
+        self.aws_request_id = request["id"]
+        self.log_group_name = f"/aws/lambda/{self.function_name}"
+        self.log_stream_name = f"local/[$LATEST]{os.getpid()}"
+        self.identity = None
+        self.client_context = None
+        self._deadline = time.monotonic() + float(request["timeout"])
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the time-out."""
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
+class Worker:
+    """Loads a handler and answers requests until the pipe closes."""
+
+    def __init__(self, settings: Mapping[str, Any], requests: TextIO, answers: TextIO) -> None:
+        self._settings = settings
+        self._requests = requests
+        self._answers = answers
+        self._counts: dict[str, int] = {}
+        self._kill_after: str | None = None
+        self._tags: dict[str, tuple[float, dict[str, str]]] = {}
+        self._plain_client: Callable[..., Any] | None = None
+
+    def run(self) -> None:
+        """Load the handler, say that it is ready, and serve."""
+        self._watch_aws_calls()
+        handler: Callable[[Any, Context], Any] | None = None
+        failure: dict[str, Any] | None = None
+        try:
+            handler = _load(self._settings["handler"])
+        except BaseException as error:
+            failure = _describe(error)
+        self._send({"ready": True})
+        for line in self._requests:
+            request = json.loads(line)
+            self._kill_after = request.get("kill_after")
+            _log(f"START RequestId: {request['id']} Version: $LATEST")
+            answer = {"failure": failure} if handler is None else self._call(handler, request)
+            _log(f"END RequestId: {request['id']}")
+            self._send({"id": request["id"], "counts": self._take_counts(), **answer})
+
+    def _call(self, handler: Callable[[Any, Context], Any], request: Mapping[str, Any]) -> dict[str, Any]:
+        os.environ["_X_AMZN_TRACE_ID"] = f"Root=1-{request['id']}"
+        try:
+            result = handler(request["event"], Context(self._settings, request))
+            return {"result": json.dumps(result)}
+        except BaseException as error:
+            if isinstance(error, (SystemExit, KeyboardInterrupt)):
+                raise
+            traceback.print_exc()
+            return {"failure": _describe(error)}
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        self._answers.write(json.dumps(message) + "\n")
+        self._answers.flush()
+
+    def _take_counts(self) -> dict[str, int]:
+        taken = dict(self._counts)
+        self._counts.clear()
+        return taken
+
+    def _watch_aws_calls(self) -> None:
+        # Every client is made through this method, boto3's included.
+        import botocore.session  # after the handler's own path was set
+
+        place = Place(self._settings["account"], self._settings["region"])
+        authoriser = Authoriser(self._settings["role_arn"], self._settings["statements"], place, self._tags_of_instance)
+        original = botocore.session.Session.create_client
+
+        def create_client(session: Any, *args: Any, **kwargs: Any) -> Any:
+            client = original(session, *args, **kwargs)
+            watch_client(client, authoriser, self._counts, self._after_call)
+            return client
+
+        self._plain_client = lambda service: original(botocore.session.get_session(), service)
+        # Through setattr, since the replacement takes whatever the original takes.
+        setattr(botocore.session.Session, "create_client", create_client)  # noqa: B010
+
+    def _after_call(self, call: str) -> None:
+        if call == self._kill_after:
+            self._send({"dying": True, "counts": self._take_counts()})
+            os._exit(KILLED_BY_FAULT)
+
+    def _tags_of_instance(self, instance: str) -> Mapping[str, str]:
+        until, tags = self._tags.get(instance, (0.0, {}))
+        if time.monotonic() < until:
+            return tags
+        assert self._plain_client is not None
+        found = self._plain_client("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [instance]}])
+        tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+        # A short memory: one command names up to fifty instances and is judged once for each.
+        self._tags[instance] = (time.monotonic() + 2.0, tags)
+        return tags
+
+
+def _log(line: str) -> None:
+    sys.stderr.flush()
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _load(handler: str) -> Callable[[Any, Context], Any]:
+    module_name, _, name = handler.rpartition(".")
+    module = importlib.import_module(module_name.replace("/", "."))
+    loaded: Callable[[Any, Context], Any] = getattr(module, name)
+    return loaded
+
+
+def _describe(error: BaseException) -> dict[str, Any]:
+    frames = traceback.format_exception(type(error), error, error.__traceback__)
+    return {
+        "errorType": type(error).__name__,
+        "errorMessage": str(error),
+        "stackTrace": [frame.rstrip() for frame in frames[1:-1]],
+    }
+
+
+def main(settings_text: str, request_fd: int, answer_fd: int, parent: int) -> None:
+    """Run a worker; it dies with the process that started it."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    settings = json.loads(settings_text)
+    sys.path[:0] = settings["path"]
+    with os.fdopen(request_fd, encoding="utf-8") as requests, os.fdopen(answer_fd, "w", encoding="utf-8") as answers:
+        Worker(settings, requests, answers).run()

@@ -1,0 +1,259 @@
+"""Deployments are made, stopped and ended in one transaction each, over either table."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from tidegate.model.names import revision_key
+from tidegate.store.applications import Applications
+from tidegate.store.deployments import OVERVIEW, Deployments, Finished, rollback_deployment
+from tidegate.store.errors import (
+    DeploymentCompletedError,
+    DeploymentExistsError,
+    DeploymentGroupBusyError,
+    DeploymentGroupNotFoundError,
+    DeploymentNotFoundError,
+    StaleGenerationError,
+)
+from tidegate.store.groups import Groups
+from tidegate.store.revisions import Revisions
+from tidegate.store.table import Item, Table
+
+V1 = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "v1", "bundleType": "zip"}}
+V2 = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "v2", "bundleType": "zip"}}
+_ids = itertools.count(1)
+
+
+@pytest.fixture
+def store(table: Table) -> Deployments:
+    Applications(table).create("shop", application_id="app", platform="Server", now=1.0)
+    info = {
+        "applicationName": "shop",
+        "deploymentGroupName": "prod",
+        "deploymentConfigName": "CodeDeployDefault.OneAtATime",
+    }
+    Groups(table).create("gid", info)
+    return Deployments(table)
+
+
+def attributes(now: float, location: dict[str, Any] = V1, **more: Any) -> dict[str, Any]:
+    return {
+        "deploymentId": f"d-{next(_ids):09d}",
+        "applicationName": "shop",
+        "deploymentGroupName": "prod",
+        "deploymentGroupId": "gid",
+        "deploymentConfigName": "CodeDeployDefault.OneAtATime",
+        "minimum": {"type": "MOST_CONCURRENCY", "value": 1},
+        "location": location,
+        "revisionKey": revision_key(location),
+        "status": "Created",
+        "creator": "user",
+        "createTime": now,
+        "fileExistsBehavior": "RETAIN",
+        "autoRollback": {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]},
+        "generation": 1,
+        **more,
+    }
+
+
+def created(store: Deployments, now: float, location: dict[str, Any] = V1, **more: Any) -> str:
+    item = store.create(attributes(now, location, **more), revision_description="auto")
+    return str(item["deploymentId"])
+
+
+def group(table: Table) -> Item:
+    return Groups(table).get("shop", "prod")
+
+
+def test_creation_takes_the_lock_and_registers_the_revision(store: Deployments, table: Table) -> None:
+    deployment_id = created(store, 10.5)
+    assert group(table)["live"] == deployment_id
+    assert group(table)["lastAttempted"] == {"deploymentId": deployment_id, "status": "Created", "createTime": 10.5}
+    revision = Revisions(table).get("shop", V1)
+    assert (revision["registerTime"], revision["firstUsedTime"], revision["lastUsedTime"]) == (10.5, 10.5, 10.5)
+    assert revision["description"] == "auto"
+
+
+def test_a_second_use_of_a_revision_keeps_its_first(store: Deployments, table: Table) -> None:
+    Revisions(table).register("shop", V1, description="pushed", now=2)
+    store.finish(created(store, 10), status="Succeeded", now=11)
+    created(store, 20)
+    revision = Revisions(table).get("shop", V1)
+    assert (revision["registerTime"], revision["firstUsedTime"], revision["lastUsedTime"]) == (2, 10, 20)
+    assert revision["description"] == "pushed"
+
+
+def test_one_live_deployment_a_group(store: Deployments, table: Table) -> None:
+    first = created(store, 10)
+    with pytest.raises(DeploymentGroupBusyError, match=f"'prod' already has an active Deployment '{first}'"):
+        created(store, 11, V2)
+    assert [item["deploymentId"] for item in store.page().items] == [first]
+    assert store.page("gid").items == store.page().items
+
+
+def test_a_group_that_is_gone_or_another_is_not_locked(store: Deployments, table: Table) -> None:
+    with pytest.raises(DeploymentGroupNotFoundError):
+        created(store, 10, deploymentGroupId="former")
+    Groups(table).delete("shop", "prod")
+    with pytest.raises(DeploymentGroupNotFoundError):
+        created(store, 10)
+    assert store.page().items == []
+
+
+def test_an_id_is_used_once(store: Deployments) -> None:
+    first = created(store, 10)
+    with pytest.raises(DeploymentExistsError):
+        created(store, 11, deploymentId=first)
+    assert store.get(first)["createTime"] == 10
+
+
+def test_reading_one_and_many(store: Deployments) -> None:
+    first = created(store, 10)
+    assert store.get(first)["location"] == V1
+    with pytest.raises(DeploymentNotFoundError):
+        store.get("d-NONE")
+    assert [item["deploymentId"] for item in store.get_many(["d-NONE", first, first])] == [first]
+
+
+def test_a_success_becomes_the_groups_last_good(store: Deployments, table: Table) -> None:
+    deployment_id = created(store, 10)
+    overview = dict.fromkeys(OVERVIEW, 0) | {"Succeeded": 6}
+    done = store.finish(deployment_id, status="Succeeded", now=20.25, overview=overview, generation=1)
+    assert (done.changed, done.rollback_id) == (True, None)
+    assert (done.deployment["status"], done.deployment["completeTime"]) == ("Succeeded", 20.25)
+    assert done.deployment["overview"]["Succeeded"] == 6
+    last = {"deploymentId": deployment_id, "status": "Succeeded", "createTime": 10, "endTime": 20.25}
+    found = group(table)
+    assert "live" not in found
+    assert (found["lastAttempted"], found["lastSuccessful"], found["targetRevision"]) == (last, last, V1)
+    assert found["lastGood"] == {
+        "deploymentId": deployment_id,
+        "location": V1,
+        "revisionKey": revision_key(V1),
+        "fileExistsBehavior": "RETAIN",
+    }
+
+
+def failing(store: Deployments, table: Table) -> tuple[str, str, Finished]:
+    """A first success, then a failure that is rolled back."""
+    store.finish(created(store, 10), status="Succeeded", now=11)
+    failed = created(store, 20, V2, caller="arn:alice", fileExistsBehavior="OVERWRITE")
+    new = rollback_deployment(store.get(failed), group(table)["lastGood"], deployment_id="d-ROLLBACK1", now=30)
+    error = {"code": "HEALTH_CONSTRAINTS", "message": "Too many."}
+    return failed, "d-ROLLBACK1", store.finish(failed, status="Failed", now=30, error=error, rollback=new)
+
+
+def test_a_rollback_gets_the_lock_without_a_gap(store: Deployments, table: Table) -> None:
+    failed, rollback, done = failing(store, table)
+    assert (done.changed, done.rollback_id) == (True, rollback)
+    assert done.deployment["error"]["code"] == "HEALTH_CONSTRAINTS"
+    assert done.deployment["rollback"]["rollbackDeploymentId"] == rollback
+    new = store.get(rollback)
+    assert new["rollback"]["rollbackTriggeringDeploymentId"] == failed
+    assert (new["status"], new["creator"], new["location"]) == ("Created", "codeDeployRollback", V1)
+    assert (new["fileExistsBehavior"], new["caller"], new["generation"]) == ("RETAIN", "arn:alice", 1)
+    assert new["autoRollback"] == {"enabled": False, "events": []}
+    assert failed in new["description"]
+    found = group(table)
+    assert found["live"] == rollback
+    assert found["lastAttempted"]["deploymentId"] == rollback
+    assert found["targetRevision"] == V1
+    assert Revisions(table).get("shop", V1)["lastUsedTime"] == 30
+    assert [item["deploymentId"] for item in store.page("gid").items][:2] == [rollback, failed]
+
+
+def test_ending_twice_changes_nothing(store: Deployments, table: Table) -> None:
+    failed, rollback, first = failing(store, table)
+    before = group(table)
+    other = rollback_deployment(store.get(failed), before["lastGood"], deployment_id="d-ROLLBACK2", now=40)
+    again = store.finish(failed, status="Stopped", now=40, rollback=other)
+    assert again == Finished(first.deployment, rollback, False)
+    assert group(table) == before
+    assert store.get_many(["d-ROLLBACK2"]) == []
+
+
+def test_why_nothing_is_rolled_back_is_kept(store: Deployments) -> None:
+    done = store.finish(created(store, 10), status="Failed", now=11, rollback_message="Nothing to go back to.")
+    assert done.deployment["rollback"] == {"rollbackMessage": "Nothing to go back to."}
+
+
+def test_a_deployment_whose_group_is_gone_ends_alone(store: Deployments, table: Table) -> None:
+    store.finish(created(store, 10), status="Succeeded", now=11)
+    failed = created(store, 20, V2)
+    new = rollback_deployment(store.get(failed), group(table)["lastGood"], deployment_id="d-ROLLBACK1", now=30)
+    Groups(table).delete("shop", "prod")
+    done = store.finish(failed, status="Failed", now=30, rollback=new)
+    assert (done.changed, done.rollback_id, done.deployment["status"]) == (True, None, "Failed")
+    assert "gone" in done.deployment["rollback"]["rollbackMessage"]
+    assert store.get_many(["d-ROLLBACK1"]) == []
+    with pytest.raises(DeploymentGroupNotFoundError):
+        group(table)
+
+
+def test_only_the_current_generation_ends_a_deployment(store: Deployments) -> None:
+    deployment_id = created(store, 10, generation=2)
+    with pytest.raises(StaleGenerationError):
+        store.finish(deployment_id, status="Failed", now=11, generation=1)
+    assert store.get(deployment_id)["status"] == "Created"
+
+
+def test_a_deployment_ends_in_a_terminal_status_only(store: Deployments) -> None:
+    with pytest.raises(ValueError, match="InProgress"):
+        store.finish(created(store, 10), status="InProgress", now=11)
+    with pytest.raises(DeploymentNotFoundError):
+        store.finish("d-NONE", status="Failed", now=11)
+
+
+def test_the_first_stop_request_counts(store: Deployments) -> None:
+    deployment_id = created(store, 10)
+    stopped = store.request_stop(deployment_id, now=12, auto_rollback=True, by="alice")
+    assert stopped["stop"] == {"time": 12, "by": "alice", "autoRollback": True}
+    again = store.request_stop(deployment_id, now=13, auto_rollback=None, by="bob")
+    assert again["stop"] == stopped["stop"]
+    store.finish(deployment_id, status="Stopped", now=14)
+    with pytest.raises(DeploymentCompletedError, match="Stopped"):
+        store.request_stop(deployment_id, now=15, auto_rollback=None, by="bob")
+    with pytest.raises(DeploymentNotFoundError):
+        store.request_stop("d-NONE", now=15, auto_rollback=None, by="bob")
+
+
+def test_a_stop_that_leaves_the_rollback_open_says_nothing_of_it(store: Deployments) -> None:
+    stopped = store.request_stop(created(store, 10), now=12, auto_rollback=None, by="alice")
+    assert stopped["stop"] == {"time": 12, "by": "alice"}
+
+
+def test_amending_a_live_deployment(store: Deployments) -> None:
+    deployment_id = created(store, 10)
+    store.amend(deployment_id, {"status": "InProgress"}, generation=1, once={"startTime": 11})
+    item = store.amend(deployment_id, {"status": "InProgress"}, generation=1, once={"startTime": 99})
+    assert (item["status"], item["startTime"]) == ("InProgress", 11)
+    with pytest.raises(StaleGenerationError):
+        store.amend(deployment_id, {"appspec": "{}"}, generation=7)
+    with pytest.raises(DeploymentNotFoundError):
+        store.amend("d-NONE", {"appspec": "{}"})
+    store.finish(deployment_id, status="Succeeded", now=12)
+    with pytest.raises(DeploymentCompletedError):
+        store.amend(deployment_id, {"appspec": "{}"}, generation=1)
+
+
+def test_deployments_are_listed_newest_first_and_by_time(store: Deployments) -> None:
+    ids = []
+    for now in (10, 20.5, 30):
+        ids.append(created(store, now))
+        store.finish(ids[-1], status="Succeeded", now=now + 1)
+    assert listed(store) == ids[::-1]
+    assert listed(store, group_id="gid") == ids[::-1]
+    assert listed(store, group_id="other") == []
+    assert listed(store, between=(20.5, None)) == [ids[2], ids[1]]
+    assert listed(store, between=(None, 20.5)) == [ids[1], ids[0]]
+    assert listed(store, between=(11, 20)) == []
+    page = store.page("gid", limit=2)
+    assert [item["deploymentId"] for item in page.items] == [ids[2], ids[1]]
+    assert [item["deploymentId"] for item in store.page("gid", start=page.next).items] == [ids[0]]
+
+
+def listed(store: Deployments, **question: Any) -> list[str]:
+    return [item["deploymentId"] for item in store.page(**question).items]
