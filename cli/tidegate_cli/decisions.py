@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidegate_cli.clients import TidegateClient, paged, tidegate, user_errors
+from tidegate_cli.output import console
 from tidegate_cli.words import clock, epoch, iso, sentence_case
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Decision", "decision", "decisions", "decisions_of", "render"]
+__all__ = ["Decision", "decision", "decisions", "decisions_of", "named", "render"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +49,25 @@ def decisions_of(client: TidegateClient, deployment_id: str) -> list[Decision]:
     return [decision(item) for item in paged(client.list_decisions, "decisions", deploymentId=deployment_id)]
 
 
-def render(rows: Iterable[Decision]) -> Table:
-    """Return the decisions as a table: when, what, why."""
+def render(rows: Iterable[Decision], names: Mapping[str, str] | None = None) -> Table:
+    """Return the decisions as a table: when, what, why; `names` gives hosts names to show for their ids."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, show_header=False)
     for style in ("dim", "bold", ""):
         table.add_column(style=style, overflow="fold")
     for row in rows:
-        table.add_row(clock(row.time), row.code or row.kind, row.reason)
+        table.add_row(clock(row.time), row.code or row.kind, named(row.reason, names or {}))
     return table
+
+
+def named(text: str, names: Mapping[str, str]) -> str:
+    """Return `text` with hosts' names in the place of their ids.
+
+    >>> named("i-1 failed, i-12 waits.", {"i-1": "host-1", "i-12": "host-2"})
+    'host-1 failed, host-2 waits.'
+    """
+    return re.sub(r"\bm?i-[0-9a-f]+", lambda found: names.get(found[0], found[0]), text)
 
 
 def decisions(
@@ -64,13 +75,11 @@ def decisions(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what was decided in a deployment, when, and why."""
-    from rich.console import Console
-
     with user_errors():
         rows = decisions_of(tidegate(), deployment)
         if as_json:
             typer.echo(json.dumps([row.as_json() for row in rows], indent=2))
         elif rows:
-            Console().print(render(rows))
+            console().print(render(rows))
         else:
             typer.echo("Nothing was decided yet.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidegate_cli.clients import TidegateClient, UserError, codedeploy, paged, tidegate, user_errors
+from tidegate_cli.output import console
 from tidegate_cli.words import clock, duration, epoch, iso, revision_text
 
 if TYPE_CHECKING:
@@ -99,8 +100,6 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say which revision went to which host, when, by which deployment, with what result."""
-    from rich.console import Console
-
     with user_errors():
         if deployment and host:
             raise UserError("--deployment and --host exclude each other: give one of them")
@@ -113,6 +112,6 @@ def report(
         if as_json:
             typer.echo(json.dumps([row.as_json() for row in rows], indent=2))
         elif rows:
-            Console().print(render(rows))
+            console().print(render(rows))
         else:
             typer.echo("Nothing was installed.")

@@ -11,6 +11,7 @@ import typer
 
 from tidegate_cli.clients import UserError, codedeploy, paged, user_errors
 from tidegate_cli.deployment_view import DeploymentView, HostRow, changes, deployment_view, host_row
+from tidegate_cli.output import console
 from tidegate_cli.words import duration
 
 if TYPE_CHECKING:
@@ -119,19 +120,19 @@ def render(view: DeploymentView) -> RenderableType:
     return Group(*parts)
 
 
-def show(views: Iterator[DeploymentView], console: Console) -> DeploymentView:
+def show(views: Iterator[DeploymentView], screen: Console) -> DeploymentView:
     """Show views as they come, live on a terminal and a line a change elsewhere; return the last one."""
     from rich.live import Live
 
     last: DeploymentView | None = None
-    if console.is_terminal:
-        with Live(console=console, refresh_per_second=8, transient=False) as live:
+    if screen.is_terminal:
+        with Live(console=screen, refresh_per_second=8, transient=False) as live:
             for last in views:
                 live.update(render(last))
     else:
         for view in views:
             for line in changes(last, view):
-                console.out(line, highlight=False)
+                screen.out(line, highlight=False)
             last = view
     if last is None:
         raise UserError("there was nothing to watch")
@@ -144,14 +145,12 @@ def watch(
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
 ) -> None:
     """Watch a deployment until it ends: exit status 0 when it succeeded, 1 when it did not."""
-    from rich.console import Console
-
     with user_errors():
         views = Watcher(codedeploy(), deployment).views(interval)
         if as_json:
             last = list(views)[-1]
             typer.echo(json.dumps(last.as_json(), indent=2))
         else:
-            last = show(views, Console())
+            last = show(views, console())
     if last.status != "Succeeded":
         raise typer.Exit(1)

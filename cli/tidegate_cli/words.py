@@ -75,10 +75,14 @@ def revision_text(location: Mapping[str, Any] | None) -> str:
 def sentence_case(text: str) -> str:
     """Return `text` with a capital first letter and a full stop, as a sentence stands in a list.
 
-    >>> sentence_case("6 hosts are pending"), sentence_case("Done."), sentence_case("")
-    ('6 hosts are pending.', 'Done.', '')
+    A first word that is a name (an id of a host or a deployment) stays as it is.
+
+    >>> sentence_case("three hosts wait"), sentence_case("Done."), sentence_case("i-2b failed"), sentence_case("")
+    ('Three hosts wait.', 'Done.', 'i-2b failed.', '')
     """
     text = text.strip()
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+    first = text.split(maxsplit=1)[0]
+    start = text[0].upper() if first.isalpha() else text[0]
+    return start + text[1:] + ("" if text[-1] in ".!?" else ".")

@@ -42,11 +42,12 @@ def run(state: State, runtime: Runtime) -> State:
         return _let_finish(state, runtime, loaded, verdict.look_again_at, now)
     status = closing.status if closing else verdict.status
     reason = verdict.reason if verdict.kind.ends else closing.reason if closing else verdict.reason
-    ledger, rows = _settled(deployment_id, loaded.ledger, deployment, runtime)
-    runtime.targets.show(deployment_id, rows, now)
+    ledger, skipped, lost = _settled(deployment_id, loaded.ledger, deployment, runtime)
+    runtime.targets.show(deployment_id, skipped, now)
+    runtime.targets.ended(deployment, lost, now)
     census = ledger.census()
     attempted = census.succeeded + census.failed
-    rollback = plan_rollback(deployment, status, _last_good(deployment, runtime), attempted)
+    rollback = _rollback_plan(deployment, status, attempted, runtime)
     _tell(state, loaded, ledger, _last_words(status, reason, ledger, rollback), runtime, now)
     finished = runtime.deployments.finish(
         deployment_id,
@@ -94,31 +95,36 @@ def _let_finish(state: State, runtime: Runtime, loaded: Loaded, look_again_at: f
 
 def _settled(
     deployment_id: str, ledger: Ledger, deployment: Mapping[str, Any], runtime: Runtime
-) -> tuple[Ledger, list[TargetRow]]:
-    """The ledger with nothing open: pending targets are skipped, those that never answered have failed."""
-    skipped, lost = ledger.positions(Outcome.PENDING), ledger.positions(Outcome.IN_FLIGHT)
-    if not skipped and not lost:
-        # Targets withdrawn before they were sent are skipped in the ledger already; their rows are written here.
-        skipped = ledger.positions(Outcome.SKIPPED)
+) -> tuple[Ledger, list[TargetRow], list[TargetRow]]:
+    """The ledger with nothing open, and the rows of its skipped targets and of those that never answered.
+
+    Targets withdrawn before they were sent are skipped in the ledger already; their rows are written here.
+    """
+    pending, lost = ledger.positions(Outcome.PENDING), ledger.positions(Outcome.IN_FLIGHT)
+    settled = ledger.moved(pending, Outcome.SKIPPED).moved(lost, Outcome.FAILED)
     roster = runtime.ledgers.roster(deployment_id)
-    events = deployment.get("events") or ()
-    rows = [
-        TargetRow(target_id, runtime.settings.instance_arn(target_id), "Skipped", skipped_events(events))
-        for target_id in roster.ids({*skipped, *ledger.positions(Outcome.SKIPPED)})
+    events, arn = deployment.get("events") or (), runtime.settings.instance_arn
+    skipped_rows = [
+        TargetRow(target_id, arn(target_id), "Skipped", skipped_events(events))
+        for target_id in roster.ids(settled.positions(Outcome.SKIPPED))
     ]
-    rows += [
-        TargetRow(target_id, runtime.settings.instance_arn(target_id), "Failed", ended_events(events, None, _LOST))
+    lost_rows = [
+        TargetRow(target_id, arn(target_id), "Failed", ended_events(events, None, _LOST))
         for target_id in roster.ids(lost)
     ]
-    return ledger.moved(skipped, Outcome.SKIPPED).moved(lost, Outcome.FAILED), rows
+    return settled, skipped_rows, lost_rows
 
 
-def _last_good(deployment: Mapping[str, Any], runtime: Runtime) -> Mapping[str, Any] | None:
+def _rollback_plan(
+    deployment: Mapping[str, Any], status: str, attempted: int, runtime: Runtime
+) -> RollbackPlan | None:
     try:
         group = runtime.groups.get(deployment["applicationName"], deployment["deploymentGroupName"])
     except DeploymentGroupNotFoundError:
-        return None
-    return group.get("lastGood")
+        plan = plan_rollback(deployment, status, None, attempted)
+        reason = "The deployment group is gone, so nothing is rolled back."
+        return plan and RollbackPlan(False, "DEPLOYMENT_GROUP_MISSING", reason)
+    return plan_rollback(deployment, status, group.get("lastGood"), attempted)
 
 
 def _tell(

@@ -17,6 +17,8 @@ def run(state: State, runtime: Runtime) -> State:
     deployment = runtime.own_deployment(state)
     if deployment is None:
         return {**state, "verdict": "FENCED"}
+    if deployment.get("stop"):
+        return state  # asked since the verdict: nothing new is begun, and the next pass concludes it
     deployment_id, now = state["deploymentId"], runtime.clock()
     loaded = runtime.ledgers.load(deployment_id)
     if loaded is None:

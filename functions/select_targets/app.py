@@ -51,16 +51,17 @@ def run(state: State, runtime: Runtime) -> State:
         )
         for m in made.roster.members
     ]
+    if runtime.ledgers.load(deployment_id) is None:
+        runtime.targets.show(deployment_id, rows, now)
+        ledger, decisions = number_decisions(deployment_id, made.ledger, [made.decision], now)
+        runtime.ledgers.create(deployment_id, ledger, made.roster, generation, decisions)
+    # Last, so that whoever sees the deployment in progress sees its targets too.
     runtime.deployments.amend(
         deployment_id,
         {"status": "InProgress", "overview": made.ledger.census().overview},
         generation=generation,
         once={"startTime": now},
     )
-    if runtime.ledgers.load(deployment_id) is None:
-        runtime.targets.show(deployment_id, rows, now)
-        ledger, decisions = number_decisions(deployment_id, made.ledger, [made.decision], now)
-        runtime.ledgers.create(deployment_id, ledger, made.roster, generation, decisions)
     return {**state, "verdict": "ACT"}
 
 

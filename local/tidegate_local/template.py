@@ -1,8 +1,8 @@
 """Read a SAM template from a checkout and expand it to CloudFormation.
 
 Stands in for `sam package` and CloudFormation's Serverless transform: local paths become references to the
-checkout, and samtranslator (the code behind the transform) does the rest. The result is kept in a cache, since loading samtranslator
-takes longer than everything else here.
+checkout, and samtranslator (the code behind the transform) does the rest. The result is kept in a cache,
+since loading samtranslator takes longer than everything else here.
 """
 
 from __future__ import annotations

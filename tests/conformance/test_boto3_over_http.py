@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from tests.unit.api.world import ROLE, TIDEGATE, World, s3
+from tests.unit.api.world import ROLE, World, s3
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from tidegate.api import ApiRequest, handle
+from tidegate.api import ApiRequest, handle, service_models
 from tidegate.api.client_model import write_client_models
 from tidegate.store.table import Put, sort_time
 
@@ -41,8 +41,10 @@ class Server:
         self._thread.join()
         self._server.server_close()
 
-    @Request.application
-    def _app(self, request: Request) -> Response:
+    def _app(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        return self._response(Request(environ))(environ, start_response)
+
+    def _response(self, request: Request) -> Response:
         self.authorizations.append(request.headers.get("Authorization", ""))
         stage, _, rest = request.path.lstrip("/").partition("/")
         assert stage == "v1"
@@ -89,6 +91,11 @@ def environment(server: Server, models: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def client(environment: dict[str, str]) -> Any:
     return boto3.session.Session().client("codedeploy", config=Config(retries={"max_attempts": 1}))
+
+
+def own_client() -> Any:
+    session: Any = boto3.session.Session()
+    return session.client("tidegate")
 
 
 def prepared(client: Any) -> str:
@@ -154,7 +161,7 @@ def test_pages_and_time_ranges(client: Any, server: Server) -> None:
 def test_our_own_service_is_a_client_like_any_other(client: Any, server: Server) -> None:
     deployment_id = prepared(client)
     decide(server.world, deployment_id)
-    own = boto3.session.Session().client("tidegate")
+    own = own_client()
     pages = own.get_paginator("list_decisions").paginate(deploymentId=deployment_id)
     assert [each["code"] for each in pages.build_full_result()["decisions"]] == [f"C{n}" for n in range(3)]
     assert own.list_installations(targetId="i-1")["installations"] == []
@@ -206,15 +213,13 @@ def test_installations_reach_the_client_with_their_times(client: Any, server: Se
         "endTime": now + 1.5,
     }
     server.world.table.write(Put(item))
-    found = boto3.session.Session().client("tidegate").list_installations(targetId="i-1")["installations"]
+    found = own_client().list_installations(targetId="i-1")["installations"]
     assert found[0]["targetId"] == "i-1"
     assert (found[0]["endTime"] - found[0]["startTime"]).total_seconds() == 1.5
     assert found[0]["location"] == s3()
 
 
 def test_the_changed_model_differs_in_the_signing_name_alone(models: Path) -> None:
-    from tidegate.api import service_models
-
     changed = json.loads((models / "codedeploy" / "2014-10-06" / "service-2.json").read_text())
     original = service_models.codedeploy()
     assert changed["metadata"].pop("signingName") == "execute-api"
@@ -222,4 +227,3 @@ def test_the_changed_model_differs_in_the_signing_name_alone(models: Path) -> No
     assert sorted(changed["operations"]) == sorted(original.operation_names)
     names = {path.name for path in (models / "codedeploy" / "2014-10-06").iterdir()}
     assert {"paginators-1.json", "waiters-2.json"} <= names
-    assert TIDEGATE.startswith("Tidegate_")

@@ -10,16 +10,20 @@ import tempfile
 import time
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
 from tidegate_cli.clients import UserError, user_errors
 from tidegate_cli.demo.cloud import DemoCloud
 from tidegate_cli.demo.evidence import Evidence, complaints
 from tidegate_cli.demo.revisions import EXAMPLE
 from tidegate_cli.demo.story import FLEET, tell
+from tidegate_cli.output import console
 from tidegate_cli.words import duration
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 BUILD = EXAMPLE.parents[1] / "build"
 
@@ -44,19 +48,19 @@ def _on_signals(action: signal.Handlers | None) -> None:
 
 def main() -> int:
     """Run the demonstration and return its exit status: 0 only if all was observed and nothing is left."""
-    console = Console(highlight=False)
+    screen = console()
     started = time.monotonic()
     BUILD.mkdir(exist_ok=True)
     (BUILD / "demo.json").unlink(missing_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=BUILD))
-    cloud = DemoCloud(folder / "local", lambda line: console.print(line, markup=False))
+    cloud = DemoCloud(folder / "local", lambda line: screen.print(line, markup=False))
     seen = Evidence()
     status = 1
     _on_signals(None)
     try:
         try:
             with user_errors():
-                tell(cloud, folder / "revisions", console, seen)
+                tell(cloud, folder / "revisions", screen, seen)
             status = 0
         except typer.Exit as failed:
             status = failed.exit_code
@@ -64,28 +68,28 @@ def main() -> int:
         _on_signals(signal.SIG_IGN)
     except Interrupted as stop:
         status = 128 + stop.number
-        console.print("\nInterrupted: taking the local cloud down.")
+        screen.print("\nInterrupted: taking the local cloud down.")
     finally:
         left = cloud.down()
-        if status == 1:
-            cloud.keep_logs(BUILD / "demo-logs")
-        if not left:
-            shutil.rmtree(folder, ignore_errors=True)
     seen.seconds = time.monotonic() - started
-    return _conclude(console, seen, status, left)
+    status = _conclude(screen, seen, status, left)
+    if status == 1:
+        cloud.keep_logs(BUILD / "demo-logs")
+        screen.print("Logs of the local cloud: build/demo-logs", style="yellow")
+    if not left:
+        shutil.rmtree(folder, ignore_errors=True)
+    return status
 
 
-def _conclude(console: Console, seen: Evidence, status: int, left: list[str]) -> int:
+def _conclude(screen: Console, seen: Evidence, status: int, left: list[str]) -> int:
     """Write the evidence, say what is wrong with it, and return the exit status."""
     (BUILD / "demo.json").write_text(json.dumps(seen.as_json(), indent=2) + "\n")
     found = complaints(seen, FLEET) if status == 0 else []
     found += [f"left behind: {line}" for line in left]
     for line in found:
-        console.print(f"Not as promised: {line}", style="red", markup=False)
+        screen.print(f"Not as promised: {line}", style="red", markup=False)
     if status == 0 and not found:
-        console.print(f"\nAll as promised, in {duration(seen.seconds)}. Evidence: build/demo.json")
-    elif status == 1:
-        console.print("Logs of the local cloud: build/demo-logs", style="yellow")
+        screen.print(f"\nAll as promised, in {duration(seen.seconds)}. Evidence: build/demo.json")
     return status or (1 if found else 0)
 
 

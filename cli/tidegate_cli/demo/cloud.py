@@ -121,8 +121,9 @@ class DemoCloud:
                 out, err = process.communicate(timeout=120)
             except BaseException:
                 process.terminate()
+                # Not communicate(): what the program started may hold its pipes for longer.
                 with suppress(subprocess.TimeoutExpired):
-                    process.communicate(timeout=10)
+                    process.wait(timeout=10)
                 process.kill()
                 raise
         if process.returncode:

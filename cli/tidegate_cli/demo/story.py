@@ -41,28 +41,37 @@ def tell(cloud: DemoCloud, folder: Path, console: Console, seen: Evidence) -> No
         When a step could not be made at all; a step that was made and went otherwise than it should shows in
         `seen`.
     """
-    console.rule(f"A local cloud with {FLEET} hosts", align="left")
+    _heading(console, f"A local cloud with {FLEET} hosts")
     cloud.up(FLEET, "=".join(TAG))
     names = {host["id"]: host["name"] for host in cloud.hosts}
     client = codedeploy()
     _create(client)
     revisions = [_push(cloud, path) for path in assemble(EXAMPLE, folder)]
 
-    console.rule("Revision 1, half of the fleet at a time", align="left")
-    _deploy(cloud, client, console, seen, _start(client, revisions[0], "the first release"), names)
+    _heading(console, "Revision 1, half of the fleet at a time")
+    first = _deploy(cloud, client, console, seen, _start(client, revisions[0], "the first release"), names)
+    if first.status != "Succeeded":
+        console.print(decisions.render(decisions.decisions_of(tidegate(), first.deployment_id), names))
+        raise UserError(
+            f"{first.deployment_id} is {first.status}, so there is nothing to go back to: {first.error_message}"
+        )
     seen.served_first = {host["name"]: _served(host) for host in cloud.hosts}
     _say_served(console, seen.served_first)
 
-    console.rule("Revision 2, whose health page is broken", align="left")
+    _heading(console, "Revision 2, whose health page is broken")
     failed = _deploy(cloud, client, console, seen, _start(client, revisions[1], "with disk space"), names)
 
-    console.rule("The rollback, a deployment of its own", align="left")
+    _heading(console, "The rollback, a deployment of its own")
     _deploy(cloud, client, console, seen, _rollback_of(client, failed), names)
     seen.hosts = [HostSeen(host["id"], host["name"], _served(host)) for host in cloud.hosts]
     _say_served(console, {host.name: host.served for host in seen.hosts})
 
     _explain(console, seen, names)
     seen.calls = cloud.calls()
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print(f"\n[bold]{text}[/bold]")
 
 
 def _create(client: CodeDeployClient) -> None:
@@ -117,7 +126,7 @@ def _deploy(
     seen.deployments.append(last)
     counted = {name: count - before.get(name, 0) for name, count in cloud.calls().items() if name in CALLS}
     calls = ", ".join(f"{counted[name]} {name}" for name in CALLS if name in counted)
-    console.print(f"{last.status} in {duration(last.seconds)}; calls, with those of watching: {calls}\n")
+    console.print(f"{last.status} in {duration(last.seconds)}; calls, with those of watching: {calls}")
     return last
 
 
@@ -150,19 +159,18 @@ def _served(host: dict[str, Any]) -> str:
 
 def _say_served(console: Console, served: dict[str, str]) -> None:
     said = ", ".join(f"{name} version {version or '?'}" for name, version in sorted(served.items()))
-    console.print(f"Over HTTP: {said}\n")
+    console.print(f"Over HTTP: {said}")
 
 
 def _explain(console: Console, seen: Evidence, names: dict[str, str]) -> None:
     client = tidegate()
-    console.rule("Which revision went where", align="left")
+    _heading(console, "Which revision went where")
     for view in seen.deployments:
         seen.installations += report.installations_of(client, deployment=view.deployment_id)
     console.print(report.render(seen.installations, names))
     for number, view in enumerate(seen.deployments):
-        # The failed deployment is looked at again: its link to the rollback came after its end.
-        info = codedeploy().get_deployment(deploymentId=view.deployment_id)["deploymentInfo"]
+        # Looked at again: the failed one's link to its rollback may have come after its end.
         seen.deployments[number] = watch.Watcher(codedeploy(), view.deployment_id, names).look(time.time())
         seen.decisions[view.deployment_id] = decisions.decisions_of(client, view.deployment_id)
-        console.rule(f"Why: {view.deployment_id}, {info.get('description') or view.creator}", align="left")
-        console.print(decisions.render(seen.decisions[view.deployment_id]))
+        _heading(console, f"Why {view.deployment_id} {view.status.lower()}")
+        console.print(decisions.render(seen.decisions[view.deployment_id], names))

@@ -67,8 +67,10 @@ def _download_once(bundle: Dict[str, Any], path: str) -> None:
                 raise _RefusedError("it is larger than the %s bytes expected" % bundle["size"])
             stream.write(chunk)
     if digest.hexdigest() != bundle["sha256"]:
-        # May be a connection cut short, so it is worth another try.
-        raise OSError("%d bytes arrived with sha256 %s, expected %s" % (received, digest.hexdigest(), bundle["sha256"]))
+        problem = "%d bytes arrived with sha256 %s, expected %s" % (received, digest.hexdigest(), bundle["sha256"])
+        if received == bundle.get("size"):
+            raise _RefusedError(problem)
+        raise OSError(problem)  # perhaps the connection was cut short
 
 
 def _check_space(size: Any, folder: str) -> None:

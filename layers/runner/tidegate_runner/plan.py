@@ -5,11 +5,11 @@ taken for absent, so whatever stands in the way is found while the host still ha
 """
 
 import os
-from typing import Any, Dict, FrozenSet, List, Optional, Set
+from typing import Any, Dict, FrozenSet, List, Set
 
 from tidegate_runner.errors import EventError
 from tidegate_runner.instructions import Copy, Instruction, MakeFolder
-from tidegate_runner.paths import DEPLOYMENT_ROOT, HostPaths
+from tidegate_runner.paths import HostPaths
 from tidegate_runner.permissions import plan_permissions
 
 _LISTED = 50
@@ -56,7 +56,7 @@ def make_plan(appspec: Dict[str, Any], behavior: str, archive: str, view: View) 
     EventError
         Where the AppSpec contradicts itself or the host; all files in the way are named.
     """
-    planner = _Planner(behavior, view)
+    planner = _Planner(behavior, archive, view)
     for entry in appspec.get("files") or []:
         planner.add(os.path.normpath(archive + "/" + entry["source"]), entry["destination"])
     planner.refuse_collisions()
@@ -65,11 +65,12 @@ def make_plan(appspec: Dict[str, Any], behavior: str, archive: str, view: View) 
 
 
 class _Planner:
-    def __init__(self, behavior: str, view: View) -> None:
+    def __init__(self, behavior: str, archive: str, view: View) -> None:
         self.instructions: List[Instruction] = []
         self.copies: Dict[str, str] = {}
         self.folders: Set[str] = set()
         self._behavior = behavior
+        self._archive = archive
         self._view = view
         self._known: Set[str] = set()
         self._in_the_way: List[str] = []
@@ -136,7 +137,7 @@ class _Planner:
             )
         _refuse_line_breaks(destination)
         if not os.path.lexists(self._view.real(source)):
-            self._missing.append(os.path.basename(source) if not source else source)
+            self._missing.append(os.path.relpath(source, self._archive))
         if self._view.exists(destination) and not self._may_replace(destination):
             return
         self.copies[destination] = source
@@ -162,14 +163,6 @@ def _refuse_line_breaks(path: str) -> None:
 
 
 def _listed(paths: List[str]) -> str:
-    shown = ", ".join(_short(path) for path in paths[:_LISTED])
+    shown = ", ".join(paths[:_LISTED])
     more = " and %d more" % (len(paths) - _LISTED) if len(paths) > _LISTED else ""
     return "%s (%d in all%s)" % (shown, len(paths), more) if len(paths) > 1 else shown
-
-
-def _short(path: str) -> str:
-    """Leave the host's own folders out of a path in the revision."""
-    if not path.startswith(DEPLOYMENT_ROOT):
-        return path
-    inside: Optional[str] = path.partition("/deployment-archive/")[2]
-    return inside or path

@@ -49,9 +49,7 @@ def result_line(document: Dict[str, Any], limit: int = LONGEST_LINE) -> str:
     if len(line) <= limit or diagnostics is None:
         return line
     cut = dict(diagnostics)
-    script_name = cut.get("scriptName", "")
-    if len(script_name) > _LONGEST_SCRIPT_NAME:
-        cut["scriptName"] = _CUT + script_name[-_LONGEST_SCRIPT_NAME:]
+    cut["scriptName"] = _end_of(cut.get("scriptName", ""), _LONGEST_SCRIPT_NAME)
     for field, keep in (("logTail", _end_of), ("message", _beginning_of)):
         text = cut.get(field, "")
         room = limit - len(_dump(dict(document, diagnostics=dict(cut, **{field: ""}))))

@@ -1,8 +1,8 @@
 """The HTTP door: REST APIs of the template, with IAM authorization.
 
 Stands in for Amazon API Gateway: "Control access to a REST API with IAM permissions", "Set up Lambda proxy
-integrations" (event format 1.0) and "Gateway response types" of its developer guide. Signatures are verified, and identity policies
-judged for ``execute-api:Invoke``.
+integrations" (event format 1.0) and "Gateway response types" of its developer guide. Signatures are
+verified, and identity policies judged for ``execute-api:Invoke``.
 """
 
 from __future__ import annotations

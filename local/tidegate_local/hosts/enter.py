@@ -10,7 +10,12 @@ from typing import Any, NoReturn
 from tidegate_local.hosts import kernel
 from tidegate_local.hosts.isolation import DEFAULT_ENVIRONMENT, HOST_ROOT_VARIABLE, HostError, Isolation
 
-_NAMESPACES = (("mnt", kernel.CLONE_NEWNS), ("uts", kernel.CLONE_NEWUTS), ("pid", kernel.CLONE_NEWPID))
+_NAMESPACES = (
+    ("mnt", kernel.CLONE_NEWNS),
+    ("uts", kernel.CLONE_NEWUTS),
+    ("ipc", kernel.CLONE_NEWIPC),
+    ("pid", kernel.CLONE_NEWPID),
+)
 
 
 def exec_in_host(description: Mapping[str, Any], argv: Sequence[str]) -> int:

@@ -4,6 +4,7 @@ import ipaddress
 import os
 import random
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -91,10 +92,12 @@ class Fleet:
         raise HostError(f"no local host is called {id_or_name!r}; there are: {known}")
 
     def stop(self) -> None:
-        """End all hosts; when this returns no process and no mount of theirs is left."""
+        """End all hosts; when this returns no process, no mount and no file of theirs is left."""
         with self._lock:
             if self._keeper is not None:
                 self._keeper.close()
+                # Empty folders that were mounted on, or what hosts without isolation wrote.
+                shutil.rmtree(self._directory, ignore_errors=True)
             self._keeper = None
 
     def _names_file(self, names: list[str], addresses: list[str]) -> str:
@@ -170,18 +173,14 @@ class _KeeperLink:
     def start_host(self, name: str, address: str, tags: Mapping[str, str], names: str) -> LocalHost:
         folder = self._directory / name / "root"
         near, far = wire.pair()
-        with self._lock:
-            wire.send(
-                self._end,
-                {"do": "start", "name": name, "names": names, "root": str(folder)},
-                [far.fileno()],
-            )
-            far.close()
-            try:
+        request = {"do": "start", "name": name, "names": names, "root": str(folder)}
+        try:
+            with self._lock, far:
+                wire.send(self._end, request, [far.fileno()])
                 process = self._receive("process")
-            except HostError:
-                near.close()
-                raise
+        except (OSError, HostError) as error:
+            near.close()
+            raise HostError(f"{name}: {error}") from error
         root = str(folder) if self.isolation is Isolation.FOLDER else f"/proc/{process}/root"
         return LocalHost(name, address, tags, self.isolation, root, near, process, lambda: self.end_host(name))
 

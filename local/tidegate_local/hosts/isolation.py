@@ -10,6 +10,8 @@ class Isolation(StrEnum):
     ``USER_NAMESPACE`` is the same for an ordinary user, who is the host's root; only that one user exists in it.
     ``FOLDER`` separates nothing: commands run on the machine and are told of a folder by
     ``TIDEGATE_HOST_ROOT``; programs that do not heed the variable see the machine itself.
+
+    The first two guard the machine against accidents of scripts, not against programs that mean harm.
     """
 
     NAMESPACES = "namespaces"

@@ -138,7 +138,7 @@ class Keeper:
         return root
 
     def _build_namespaces(self, message: wire.Message) -> Path:
-        kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS)
+        kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC)
         kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
         kernel.set_host_name(message["name"])
         root = RootFilesystem(self._folder / "stage", self._cover, self._skeleton).build()

@@ -9,6 +9,7 @@ import os
 
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUTS = 0x0400_0000
+CLONE_NEWIPC = 0x0800_0000
 CLONE_NEWUSER = 0x1000_0000
 CLONE_NEWPID = 0x2000_0000
 
@@ -33,9 +34,10 @@ _AT_FDCWD = -100
 _AT_RECURSIVE = 0x8000
 _MOUNT_ATTR_RDONLY = 1
 
-# What a host's root may not do, because it would reach the machine: load modules, touch raw
-# devices, make device nodes, set the clock, read the kernel log.
-_MACHINE_CAPABILITIES = (16, 17, 25, 27, 34)
+# What a host's root may not do, because it would reach the machine (numbers of capabilities(7)):
+# change the network, which is shared; load modules; touch raw devices; set the clock; make device
+# nodes; read the kernel log; watch or program the kernel.
+_MACHINE_CAPABILITIES = (12, 16, 17, 25, 27, 34, 38, 39)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

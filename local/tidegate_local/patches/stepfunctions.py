@@ -100,7 +100,8 @@ def _patch_start() -> None:
             execution = original(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
             started = len(self.describe_state_machine(state_machine_arn).executions) > before
         if started:
-            _emit_status(execution)
+            # It may have ended by now, and have told that itself.
+            _emit_status(execution, "RUNNING")
         return execution
 
     def status(self: Any) -> str:
@@ -111,11 +112,13 @@ def _patch_start() -> None:
     Execution.status = property(status)
 
 
-def _emit_status(execution: Any) -> None:
+def _emit_status(execution: Any, status: str | None = None) -> None:
     def milliseconds(moment: Any) -> int | None:
         return None if moment is None else int(moment.timestamp() * 1000)
 
-    succeeded = execution.status == "SUCCEEDED"
+    status = status or execution.status
+    ended = status != "RUNNING"
+    succeeded = status == "SUCCEEDED"
     HOOKS.emit(
         {
             "source": "aws.states",
@@ -125,13 +128,13 @@ def _emit_status(execution: Any) -> None:
                 "executionArn": execution.exec_arn,
                 "stateMachineArn": execution.state_machine.arn,
                 "name": execution.name,
-                "status": execution.status,
+                "status": status,
                 "startDate": milliseconds(execution.start_date),
-                "stopDate": milliseconds(execution.stop_date),
+                "stopDate": milliseconds(execution.stop_date) if ended else None,
                 "input": execution.execution_input,
                 "output": json.dumps(execution.output, default=str) if succeeded else None,
-                "error": execution.error,
-                "cause": execution.cause,
+                "error": execution.error if ended else None,
+                "cause": execution.cause if ended else None,
             },
         }
     )

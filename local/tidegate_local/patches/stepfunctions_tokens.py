@@ -1,8 +1,8 @@
 """Task tokens and heartbeats on moto as Step Functions treats them.
 
 Follows SendTaskSuccess, SendTaskFailure and SendTaskHeartbeat in the API reference, "Wait for a callback with task
-token" and "Error names" in the developer guide: a token is answered once, a late answer is TaskTimedOut, a missed heartbeat is
-States.HeartbeatTimeout.
+token" and "Error names" in the developer guide: a token is answered once, a late answer is TaskTimedOut, a
+missed heartbeat is States.HeartbeatTimeout.
 """
 
 from __future__ import annotations

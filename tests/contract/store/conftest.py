@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from tests.contract.store.tables import new_dynamo_table
 
-from tidegate.store.dynamodb import DynamoTable
 from tidegate.store.memory import MemoryTable
 from tidegate.store.table import Table
-
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -33,25 +30,4 @@ def dynamodb() -> Iterator[Any]:
 def table(request: pytest.FixtureRequest) -> Table:
     if request.param == "memory":
         return MemoryTable()
-    client = request.getfixturevalue("dynamodb")
-    table_name = f"tidegate-{next(_numbers)}"
-    names = ("PK", "SK", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK")
-    client.create_table(
-        TableName=table_name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-        KeySchema=_schema("PK", "SK"),
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": index,
-                "KeySchema": _schema(f"{index}PK", f"{index}SK"),
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for index in ("GSI1", "GSI2")
-        ],
-    )
-    return DynamoTable(client, table_name, sleep=lambda seconds: None, jitter=lambda: 0.0)
-
-
-def _schema(partition: str, sort: str) -> list[dict[str, str]]:
-    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+    return new_dynamo_table(request.getfixturevalue("dynamodb"))

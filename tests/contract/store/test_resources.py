@@ -104,7 +104,7 @@ def test_a_change_keeps_what_deployments_left_in_the_group(table: Table, groups:
 
 def test_a_change_is_made_again_on_what_someone_else_left(groups: Groups) -> None:
     groups.create("g", info())
-    raced = []
+    raced: list[bool] = []
 
     def change(item: Item) -> dict[str, Any]:
         if not raced:

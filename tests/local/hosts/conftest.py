@@ -41,6 +41,12 @@ def isolated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fleet]:
 
 
 @pytest.fixture
+def starting() -> Callable[[Path, Isolation, int], Fleet]:
+    """`start_fleet`; who calls it stops the fleet."""
+    return start_fleet
+
+
+@pytest.fixture
 def until() -> Callable[[Callable[[], object]], None]:
     """Wait until something holds; it fails after half a minute, so no speed is asserted."""
 

@@ -1,6 +1,7 @@
 """Hosts that are re-rooted folders: no isolation, and they say so."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,25 @@ def test_what_is_not_possible_falls_back_to_folders_and_is_reported(tmp_path, mo
         assert all("Operation not permitted" in text for text in fleet.refusals)
     finally:
         fleet.stop()
+
+
+def test_a_machine_that_forbids_namespaces_gets_folders(tmp_path):
+    """For real: inside a user namespace that may not have further ones, without the right to mount."""
+    script = (
+        "import sys; from pathlib import Path; from tidegate_local.hosts import Fleet;"
+        " fleet = Fleet(Path(sys.argv[1]));"
+        " host, = fleet.start(1, {}); print(host.isolation, len(fleet.refusals), host.run(['echo', 'ran']).stdout);"
+        " fleet.stop()"
+    )
+    forbid = (
+        "echo 0 > /proc/sys/user/max_user_namespaces &&"
+        ' exec setpriv --bounding-set -sys_admin --inh-caps -sys_admin -- "$0" "$@"'
+    )
+    prefix = ["unshare", "--user", "--map-root-user", "sh", "-c", forbid]
+    if subprocess.run([*prefix, "true"], capture_output=True).returncode:
+        pytest.skip("NOT RUN: no user namespace in which to forbid namespaces")
+    done = subprocess.run([*prefix, sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("folder 2 ran\n\n", "")
 
 
 def test_a_forced_isolation_that_is_not_possible_is_an_error_and_leaves_nothing(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Real hosts: what is in them is theirs, and nothing of it reaches the machine."""
 
+import json
 import os
 import secrets
 import subprocess
@@ -42,7 +43,7 @@ def test_a_write_under_another_mount_stays_in_the_host(isolation, tmp_path):
     """In a mount namespace of the test's own: a disk at /mnt, one on it, and a file mounted over another."""
     if os.geteuid() != 0:
         pytest.skip("NOT RUN: preparing mounts needs root")
-    script = f"""
+    script = """
 import sys
 from pathlib import Path
 from tidegate_local.hosts import Fleet, Isolation, kernel
@@ -56,7 +57,7 @@ Path("/mnt/inner/deep").write_text("deep")
 Path("/mnt/file").write_text("mounted")
 kernel.mount("/mnt/file", "/etc/hostname", flags=kernel.MS_BIND)
 fleet = Fleet(Path(sys.argv[1]), Isolation(sys.argv[2]))
-host, = fleet.start(1, {{}})
+host, = fleet.start(1, {})
 done = host.run(["sh", "-c", "cat /mnt/kept /mnt/inner/deep && echo new > /mnt/new && echo new > /mnt/inner/new"
     " && echo over > /mnt/kept && rm /mnt/inner/deep && echo mine > /etc/hostname && cat /mnt/kept /etc/hostname"])
 fleet.stop()
@@ -80,6 +81,8 @@ def test_the_machine_itself_cannot_be_changed_through_proc_sys_or_devices(isolat
     assert done.returncode != 0
     assert "Read-only file system" in done.stderr
     assert len(done.stderr.splitlines()) == 4
+    bounds = host.run(["sed", "-n", "s/CapBnd:\t//p", "/proc/self/status"]).stdout
+    assert not int(bounds, 16) & 1 << 12, "the network's administration is still possible"
 
 
 def test_hosts_have_names_addresses_and_processes_of_their_own(isolated):
@@ -119,7 +122,10 @@ def test_applications_listen_on_their_hosts_own_addresses(isolated):
 
 
 def test_devices_programs_need_are_there(isolated):
-    script = "echo x > /dev/null; head -c 4 /dev/zero | wc -c; head -c 8 /dev/urandom | wc -c; cat /dev/fd/0 </dev/null; : > /dev/shm/a"
+    script = (
+        "echo x > /dev/null; head -c 4 /dev/zero | wc -c; head -c 8 /dev/urandom | wc -c;"
+        " cat /dev/fd/0 </dev/null; : > /dev/shm/a"
+    )
     done = isolated.hosts[0].run(["sh", "-c", script])
     assert (done.stdout.split(), done.stderr) == (["4", "8"], "")
 
@@ -214,8 +220,6 @@ def test_the_description_is_all_that_another_process_needs(fleet):
         "import json, sys; from tidegate_local.hosts import exec_in_host;"
         " sys.exit(exec_in_host(json.loads(sys.argv[1]), ['sh', '-c', 'read line; echo $line; hostname; exit 9']))"
     )
-    import json
-
     done = subprocess.run(
         [sys.executable, "-c", script, json.dumps(description)], input="typed\n", capture_output=True, text=True
     )
@@ -260,6 +264,51 @@ def test_exec_in_a_stopped_host_says_so(isolated):
 def test_exec_without_a_command_says_so(isolated):
     with pytest.raises(HostError, match="no command was given"):
         exec_in_host(isolated.hosts[0].describe(), [])
+
+
+@pytest.mark.parametrize("isolation", [Isolation.NAMESPACES, Isolation.USER_NAMESPACE], ids=lambda i: i.value)
+def test_the_folder_may_have_any_name(isolation, tmp_path, starting):
+    fleet = starting(tmp_path / "a b:c,d\\e", isolation, 1)
+    try:
+        assert fleet.hosts[0].run(["sh", "-c", "echo x > /opt/x && cat /opt/x"]).stdout == "x\n"
+    finally:
+        fleet.stop()
+
+
+def test_starting_more_after_the_keeper_died_says_so(fleet, until):
+    os.kill(fleet._keeper._process.pid, 9)
+    until(lambda: fleet.hosts[0].state == "stopped")
+    with pytest.raises(HostError, match="host-3: "):
+        fleet.start(1, {})
+
+
+def test_stop_removes_what_hosts_left_on_disk(tmp_path, starting):
+    for isolation in Isolation:
+        folder = tmp_path / isolation.value
+        starting(folder, isolation, 1).stop()
+        assert list(folder.iterdir()) == []
+
+
+def test_a_terminal_is_passed_through(fleet):
+    script = (
+        "import json, sys; from tidegate_local.hosts import exec_in_host;"
+        " script = 'test -t 0 && test -t 1 && read x && echo got-$x';"
+        " sys.exit(exec_in_host(json.loads(sys.argv[1]), ['sh', '-c', script]))"
+    )
+    near, far = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, json.dumps(fleet.hosts[0].describe())],
+        stdin=far,
+        stdout=far,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    os.close(far)
+    os.write(near, b"line\n")
+    assert process.wait(30) == 0
+    process.stderr.close()
+    assert b"got-line" in os.read(near, 4096)
+    os.close(near)
 
 
 def test_two_fleets_do_not_share_addresses(tmp_path):

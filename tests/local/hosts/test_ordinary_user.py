@@ -12,7 +12,7 @@ import pytest
 
 import tidegate_local
 
-NOBODY = 65534
+USERS = {"nobody": 65534, "someone": 12345}
 
 SCRIPT = """
 import json, os, sys
@@ -36,24 +36,25 @@ fleet.stop()
 """
 
 
-def interpreter_for_others():
+def interpreter_for(user):
     """A Python of 3.11 or later that a user without privilege can run."""
     for name in (sys.executable, "/usr/bin/python3", shutil.which("python3") or ""):
         check = "import sys; sys.exit(sys.version_info < (3, 11))"
         try:
-            if not subprocess.run([name, "-I", "-c", check], user=NOBODY, extra_groups=[], cwd="/").returncode:
+            if not subprocess.run([name, "-I", "-c", check], user=user, extra_groups=[], cwd="/").returncode:
                 return name
         except OSError:
             continue
     pytest.skip("NOT RUN: no Python 3.11 that an ordinary user could run")
 
 
-@pytest.fixture
-def result():
+@pytest.fixture(scope="module", params=USERS)
+def result(request):
+    user = USERS[request.param]
     if os.geteuid() != 0:
         command, options = [sys.executable], {}
     else:
-        command, options = [interpreter_for_others()], {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        command, options = [interpreter_for(user)], {"user": user, "group": user, "extra_groups": []}
     folder = Path(tempfile.mkdtemp(prefix="tidegate-"))
     folder.chmod(0o777)
     try:

@@ -183,6 +183,19 @@ def test_cancel_on_some_hosts_leaves_the_others(aws, until):
     assert ended(aws, command, aws.hosts[1])["Status"] == "Success"
 
 
+def test_a_cancel_does_not_reach_an_agent_that_is_gone(aws, until):
+    command = send(aws, "while ! test -e /opt/finish; do sleep 0.02; done; echo done")
+    until(lambda: status(aws, command) == "InProgress")
+    host = aws.hosts[0]
+    host.agent_online = False
+    aws.ssm.cancel_command(CommandId=command)
+    host.run(["touch", "/opt/finish"])
+    until(lambda: host.run(["pgrep", "-f", "opt/finish"]).returncode != 0)
+    assert status(aws, command) == "Cancelling"
+    host.agent_online = True
+    assert ended(aws, command)["CommandPlugins"][0]["Output"] == "done\n"
+
+
 def test_cancel_after_the_end_changes_nothing(aws):
     command = send(aws)
     ended(aws, command)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.unit.api.world import Refused, World, s3
 
 
@@ -42,7 +41,9 @@ def test_pages_of_applications(world: World) -> None:
     names = [f"app-{number:03}" for number in range(205)]
     for name in names:
         world.call("CreateApplication", applicationName=name)
-    seen, token, pages = [], {}, 0
+    seen: list[str] = []
+    token: dict[str, str] = {}
+    pages = 0
     while True:
         answer = world.call("ListApplications", **token)
         seen += answer["applications"]
@@ -101,7 +102,9 @@ def test_renaming(shop: World) -> None:
 
 def test_deleting_takes_groups_and_revisions_along(shop: World) -> None:
     shop.call("RegisterApplicationRevision", applicationName="shop", revision=s3())
-    shop.call("CreateDeploymentConfig", deploymentConfigName="c", minimumHealthyHosts={"type": "HOST_COUNT", "value": 1})
+    shop.call(
+        "CreateDeploymentConfig", deploymentConfigName="c", minimumHealthyHosts={"type": "HOST_COUNT", "value": 1}
+    )
     shop.group("second", deploymentConfigName="c")
     shop.call("DeleteApplication", applicationName="shop")
     shop.call("DeleteApplication", applicationName="shop")

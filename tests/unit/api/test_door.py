@@ -7,8 +7,8 @@ import logging
 from typing import Any
 
 import pytest
-
 from tests.unit.api.world import CODEDEPLOY, TIDEGATE, Refused, World
+
 from tidegate.api import service_models
 from tidegate.api.errors import of_store
 from tidegate.api.operations import OPERATIONS, UNSUPPORTED
@@ -17,8 +17,8 @@ from tidegate.store import errors as store_errors
 from tidegate.store.errors import TableBusyError, TableUnavailableError
 
 
-def code_of(world: World, target: str, body: bytes = b"{}", **more: Any) -> str:
-    answer = world.send(target, body, **more)
+def code_of(world: World, target: str, body: bytes = b"{}", method: str = "POST", path: str = "/") -> str:
+    answer = world.send(target, body, method=method, path=path)
     assert answer.status == 400
     found = json.loads(answer.body)
     assert answer.headers["x-amzn-errortype"] == found["__type"]
@@ -47,7 +47,7 @@ def test_every_answer_has_a_request_id_and_a_type(world: World) -> None:
     ],
 )
 def test_an_operation_that_there_is_not(world: World, target: str, more: dict[str, str]) -> None:
-    assert code_of(world, target, **more) == "UnknownOperationException"
+    assert code_of(world, target, b"{}", **more) == "UnknownOperationException"
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"\xff", b"[" * 100000, b"1"])
@@ -74,9 +74,7 @@ def test_an_empty_body_is_an_empty_input(world: World) -> None:
         ("ListDeploymentTargets", {"deploymentId": "d-1", "targetFilters": {"TargetStatus": "x"}}, "TargetStatus"),
     ],
 )
-def test_a_wrong_type_is_named_with_its_place(
-    world: World, operation: str, given: dict[str, Any], path: str
-) -> None:
+def test_a_wrong_type_is_named_with_its_place(world: World, operation: str, given: dict[str, Any], path: str) -> None:
     with pytest.raises(Refused, match=path) as caught:
         world.call(operation, **given)
     assert caught.value.code == "SerializationException"
@@ -114,18 +112,26 @@ def test_what_is_required(world: World, operation: str, given: dict[str, Any], c
 
 
 INVALID = [
-    ("CreateApplication", {"applicationName": "a" * 101}, "InvalidApplicationNameException"),
-    ("CreateApplication", {"applicationName": "a b"}, "InvalidApplicationNameException"),
-    ("CreateApplication", {"applicationName": "ü"}, "InvalidApplicationNameException"),
-    ("CreateApplication", {"applicationName": "a\n"}, "InvalidApplicationNameException"),
-    ("CreateApplication", {"applicationName": "a", "computePlatform": "server"}, "InvalidComputePlatformException"),
-    ("GetDeploymentGroup", {"applicationName": "a", "deploymentGroupName": "g/h"}, "InvalidDeploymentGroupNameException"),
-    ("GetDeploymentConfig", {"deploymentConfigName": "c#"}, "InvalidDeploymentConfigNameException"),
-    ("ListDeployments", {"includeOnlyStatuses": ["Done"]}, "InvalidDeploymentStatusException"),
-    ("ListApplicationRevisions", {"applicationName": "a", "sortBy": "name"}, "InvalidSortByException"),
-    ("ListApplicationRevisions", {"applicationName": "a", "sortOrder": "up"}, "InvalidSortOrderException"),
-    ("ListApplicationRevisions", {"applicationName": "a", "deployed": "yes"}, "InvalidDeployedStateFilterException"),
-    ("ListDeploymentTargets", {"deploymentId": "d-1", "targetFilters": {"Colour": ["x"]}}, "InvalidTargetFilterNameException"),
+    ("CreateApplication", {"applicationName": "a" * 101}, "InvalidApplicationName"),
+    ("CreateApplication", {"applicationName": "a b"}, "InvalidApplicationName"),
+    ("CreateApplication", {"applicationName": "ü"}, "InvalidApplicationName"),
+    ("CreateApplication", {"applicationName": "a\n"}, "InvalidApplicationName"),
+    ("CreateApplication", {"applicationName": "a", "computePlatform": "server"}, "InvalidComputePlatform"),
+    (
+        "GetDeploymentGroup",
+        {"applicationName": "a", "deploymentGroupName": "g/h"},
+        "InvalidDeploymentGroupName",
+    ),
+    ("GetDeploymentConfig", {"deploymentConfigName": "c#"}, "InvalidDeploymentConfigName"),
+    ("ListDeployments", {"includeOnlyStatuses": ["Done"]}, "InvalidDeploymentStatus"),
+    ("ListApplicationRevisions", {"applicationName": "a", "sortBy": "name"}, "InvalidSortBy"),
+    ("ListApplicationRevisions", {"applicationName": "a", "sortOrder": "up"}, "InvalidSortOrder"),
+    ("ListApplicationRevisions", {"applicationName": "a", "deployed": "yes"}, "InvalidDeployedStateFilter"),
+    (
+        "ListDeploymentTargets",
+        {"deploymentId": "d-1", "targetFilters": {"Colour": ["x"]}},
+        "InvalidTargetFilterName",
+    ),
 ]
 
 
@@ -133,7 +139,7 @@ INVALID = [
 def test_what_is_invalid(world: World, operation: str, given: dict[str, Any], code: str) -> None:
     with pytest.raises(Refused) as caught:
         world.call(operation, **given)
-    assert caught.value.code == code
+    assert caught.value.code == f"{code}Exception"
 
 
 def test_an_error_that_the_operation_does_not_model_becomes_a_validation_exception(world: World) -> None:
@@ -151,9 +157,7 @@ def test_an_error_that_the_operation_does_not_model_becomes_a_validation_excepti
 
 def test_every_name_in_the_tables_of_errors_is_one_of_codedeploys() -> None:
     model = service_models.codedeploy()
-    modelled = {
-        shape.name for name in model.operation_names for shape in model.operation_model(name).error_shapes
-    }
+    modelled = {shape.name for name in model.operation_names for shape in model.operation_model(name).error_shapes}
     assert {*INVALID_BY_SHAPE.values(), *REQUIRED_BY_MEMBER.values(), *UNSUPPORTED.values()} <= modelled
     for name, code in UNSUPPORTED.items():
         assert code in {shape.name for shape in model.operation_model(name).error_shapes}
@@ -206,9 +210,7 @@ def test_what_is_not_built_yet_says_so(world: World) -> None:
 
 def test_domain_errors_have_their_names() -> None:
     model = service_models.codedeploy()
-    modelled = {
-        shape.name for name in model.operation_names for shape in model.operation_model(name).error_shapes
-    }
+    modelled = {shape.name for name in model.operation_names for shape in model.operation_model(name).error_shapes}
     arguments: dict[str, list[Any]] = {
         "DeploymentConfigInUseError": ["c", 1],
         "StaleGenerationError": ["d", 1],

@@ -55,9 +55,13 @@ class Signals:
 
 
 class Progress(dict[tuple[str, str], dict[str, Any]]):
-    """Progress objects by deployment and target."""
+    """Progress objects by deployment and target; raises ``fault`` where there is one."""
+
+    fault: Exception | None = None
 
     def read(self, deployment_id: str, target_id: str) -> Mapping[str, Any] | None:
+        if self.fault is not None:
+            raise self.fault
         return self.get((deployment_id, target_id))
 
 

@@ -40,11 +40,12 @@ def test_cases_are_there():
 
 
 def refused_or_compiled(text):
+    problems = None
     try:
-        compile_server_appspec(text)
+        compiled = compile_server_appspec(text)
     except AppSpecError as error:
-        assert error.problems
-        assert str(error)
+        problems = error.problems
+    assert problems if problems is not None else compiled.os == "linux"
 
 
 @given(st.text())

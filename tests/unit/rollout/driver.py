@@ -87,8 +87,8 @@ class Deployment:
     ) -> None:
         self.hosts, self.rules, self.stop_at, self.watch = hosts, rules, stop_at, watch
         self.now = rules.started_at
-        fleet = candidates if candidates is not None else healthy(hosts)
-        made = plan(fleet, minimum, last_good=last_good, now=self.now, outdated_for=outdated_for)
+        self.candidates = healthy(hosts) if candidates is None else list(candidates)
+        made = plan(self.candidates, minimum, last_good=last_good, now=self.now, outdated_for=outdated_for)
         self.roster: Roster = made.roster
         self.ledger: Ledger = made.ledger
         self.plan_code = made.decision.code

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from tests.unit.rollout.driver import BAD, FAST, GOOD, Deployment, Host, fleet
 from tidegate.model.ledger import Outcome, Purpose
+from tidegate.rollout import Candidate
 
 ONE_AT_A_TIME = ("MOST_CONCURRENCY", 1)
 ALL = ("HOST_COUNT", 0)
+SLOW_FIRST = {"i-a": Host(takes=None), "i-b": GOOD}
 
 
 def with_one(odd: Host, others: int = 2) -> dict[str, Host]:
@@ -111,19 +113,21 @@ def test_what_was_written_but_not_sent_is_withdrawn_when_the_deployment_stops() 
 
 
 def test_the_drain_has_an_end() -> None:
-    hosts = {"i-slow": Host(takes=None), "i-bad": BAD, "i-next": GOOD}
     rules = replace(FAST, stage_limit=10_000)
-    deployed = Deployment(hosts, ("HOST_COUNT", 2), rules=rules, stop_at=3).run()
-    assert deployed.verdict.status == "Stopped"
-    silent = Deployment({"i-slow": Host(takes=None), "i-next": GOOD}, ("HOST_COUNT", 1), rules=rules, stop_at=3).run()
-    assert (silent.verdict.status, silent.census.in_flight) == ("Stopped", 1)
-    assert "1 instance did not answer within 7 min" in silent.verdict.reason
-    assert silent.now >= 3 + rules.drain_limit
+    deployed = Deployment(SLOW_FIRST, ONE_AT_A_TIME, rules=rules, stop_at=3).run()
+    assert (deployed.verdict.status, deployed.census.in_flight, deployed.census.pending) == ("Stopped", 1, 1)
+    assert "1 instance did not answer within 7 min" in deployed.verdict.reason
+    assert deployed.now >= 3 + rules.drain_limit
+
+
+def test_a_fault_during_the_drain_changes_neither_status_nor_code() -> None:
+    deployed = Deployment({"i-a": BAD, "i-b": GOOD, "i-c": GOOD}, ("HOST_COUNT", 2), stop_at=3).run()
+    assert (deployed.verdict.status, deployed.verdict.code, deployed.census.failed) == ("Stopped", "MANUAL_STOP", 1)
 
 
 def test_the_whole_deployment_has_an_end() -> None:
     rules = replace(FAST, stage_limit=10_000, total_limit=50, drain_limit=60)
-    deployed = Deployment({"i-slow": Host(takes=None), "i-next": GOOD}, ONE_AT_A_TIME, rules=rules).run()
+    deployed = Deployment(SLOW_FIRST, ONE_AT_A_TIME, rules=rules).run()
     assert (deployed.verdict.status, deployed.verdict.code) == ("Failed", "TIMEOUT")
     assert "did not end within 50 s: 2 instances had not finished" in deployed.verdict.reason
 
@@ -137,8 +141,6 @@ def test_a_deployment_of_nothing_succeeds() -> None:
 
 def test_unhealthy_hosts_go_though_the_fleet_is_below_its_minimum_and_healthy_ones_wait_for_them() -> None:
     """Six, four must stay healthy, three are: only the unhealthy ones may be worked on until more are healthy."""
-    from tidegate.rollout import Candidate
-
     hosts = fleet("......")
     ids = list(hosts)
     found = [Candidate(each, i >= 3, "rev-old") for i, each in enumerate(ids)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.unit.rollout.driver import FAST, GOOD, Deployment, Host
@@ -87,22 +89,16 @@ def _runs_at_most_once(deployment: Deployment) -> None:
         assert len(commanded) == len(set(commanded)), f"at most one {purpose} command a target"
 
 
-@given(deployments())
+@given(deployments(), st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=30)
-def test_a_pass_made_again_concludes_the_same(deployment: Deployment) -> None:
-    twin = Deployment(
-        deployment.hosts,
-        ("HOST_COUNT", deployment.ledger.minimum),
-        candidates=[
-            Candidate(m.target_id, None, opted_in=m.opted_in) for m in deployment.roster.members
-        ],  # the same, all unhealthy
-        stop_at=deployment.stop_at,
+def test_the_course_does_not_depend_on_the_order_in_which_the_fleet_was_found(
+    deployment: Deployment, chance: random.Random
+) -> None:
+    shuffled = list(deployment.candidates)
+    chance.shuffle(shuffled)
+    minimum = ("HOST_COUNT", deployment.ledger.minimum)
+    first, second = (
+        Deployment(deployment.hosts, minimum, candidates=found, stop_at=deployment.stop_at).run()
+        for found in (deployment.candidates, shuffled)
     )
-    again = Deployment(
-        twin.hosts,
-        ("HOST_COUNT", twin.ledger.minimum),
-        candidates=[Candidate(m.target_id, None, opted_in=m.opted_in) for m in reversed(twin.roster.members)],
-        stop_at=twin.stop_at,
-    )
-    first, second = twin.run(), again.run()
     assert (first.verdict, first.starts, first.codes) == (second.verdict, second.starts, second.codes)

@@ -70,7 +70,13 @@ def test_tolerates_so_many_failures_at_the_end_and_not_one_more(row: Row) -> Non
 
 @pytest.mark.parametrize(
     ("n", "config"),
-    [(10, ("FLEET_PERCENT", 95)), (1, HALF), (3, ("HOST_COUNT", 3)), (3, ("HOST_COUNT", 7)), (50, ("FLEET_PERCENT", 99))],
+    [
+        (10, ("FLEET_PERCENT", 95)),
+        (1, HALF),
+        (3, ("HOST_COUNT", 3)),
+        (3, ("HOST_COUNT", 7)),
+        (50, ("FLEET_PERCENT", 99)),
+    ],
 )
 def test_a_minimum_that_lets_nothing_out_fails_before_anything_runs(n: int, config: Minimum) -> None:
     deployed = Deployment(fleet("." * n), config).run()

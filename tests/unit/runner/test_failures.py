@@ -157,9 +157,9 @@ def test_huge_output_that_is_not_text_fits_the_line(host, kit):
     assert "failed with exit code 1" in found["message"]
 
 
-def test_a_wrong_digest_names_what_is_wrong(host, kit, server, monkeypatch):
+def test_a_wrong_digest_names_what_is_wrong(host, kit, server):
     order = host.order("d-ONE", kit.make_zip({"a": "a"}), {})
-    order["bundle"]["size"] = None
+    order["bundle"]["size"] = len(b"something else")
     order["bundle"]["url"] = server.put("/other", b"something else")
     found = diagnostics(host.run(order))
     assert (found["event"], found["errorCode"]) == ("DownloadBundle", "UnknownError")

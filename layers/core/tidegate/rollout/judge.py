@@ -74,6 +74,8 @@ def next_look(ledger: Ledger, rules: Rules, now: float) -> float:
     for flight in ledger.flights:
         since = flight.sent_at or flight.begun_at
         looks += [since + rules.undelivered_after, since + rules.stage_limit]
+        if flight.unsent:  # no signal tells when its hosts can be reached
+            looks.append(now + max(rules.undelivered_after / 10, rules.heartbeat_floor))
     if ledger.closing is not None:
         looks.append(ledger.closing.since + rules.drain_limit)
     # A second of grace: a deadline is looked at when it is over, not just before.

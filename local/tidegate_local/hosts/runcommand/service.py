@@ -206,6 +206,7 @@ class RunCommand:
         while (event := self._events.get()) is not None:
             try:
                 self._emit(event)
-            except Exception:
-                # Events are best effort, there as here; what failed may not stop those that follow.
-                _log.exception("an event of Run Command could not be put on the bus")
+            except Exception as error:
+                # Events are best effort, there as here; what failed may not stop those that follow. No
+                # more than its kind is logged: the parameters hold a secret address.
+                _log.error("an event of Run Command could not be put on the bus: %s", type(error).__name__)

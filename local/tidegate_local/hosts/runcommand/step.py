@@ -4,7 +4,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO
 
@@ -13,7 +13,7 @@ from tidegate_local.hosts.isolation import HostError
 from tidegate_local.hosts.process import HostProcess
 from tidegate_local.hosts.runcommand.documents import Step
 
-_LOOK_SECONDS = 0.02
+_LOOK_SECONDS = 0.1
 _KEPT_BYTES = 1 << 20
 _STOPPED_CODE = 137  # what the agent reports for a step that it stopped itself
 
@@ -39,7 +39,8 @@ def run_step(
     """Run a step to its end.
 
     The step is open as long as anything holds its output, be it a child that left its process group.
-    Its time-out and a cancel kill that group alone. (`death_seconds` does the same unasked.)
+    Its time-out and a cancel kill that group alone; a cancel must first reach the agent.
+    (`death_seconds` does the same unasked.)
     """
     if step.problem:
         return StepResult("Failed", 1, "", step.problem)
@@ -56,7 +57,11 @@ def run_step(
     except ValueError as error:
         return StepResult("Failed", 1, "", str(error))
     readers = [_Reader(stream) for stream in (process.stdout, process.stderr) if stream is not None]
-    stopped = _watch(process, readers, step.timeout, cancelled, death_seconds)
+
+    def is_cancelled() -> bool:
+        return cancelled.is_set() and host.agent_online
+
+    stopped = _watch(process, readers, step.timeout, is_cancelled, death_seconds)
     code = process.wait()
     output, errors = (reader.text() for reader in readers)
     if stopped:
@@ -73,7 +78,7 @@ def _watch(
     process: HostProcess,
     readers: list["_Reader"],
     timeout: float,
-    cancelled: threading.Event,
+    cancelled: Callable[[], bool],
     death_seconds: float | None,
 ) -> str:
     """Wait until all output is closed and the process has ended; why it was stopped, if it was."""
@@ -81,14 +86,15 @@ def _watch(
     stopped = ""
     while not all(reader.finished(_LOOK_SECONDS) for reader in readers) or process.poll() is None:
         ran = time.monotonic() - began
-        if not stopped and (cancelled.is_set() or ran > timeout):
-            stopped = "Cancelled" if cancelled.is_set() else "TimedOut"
+        wish = "Cancelled" if cancelled() else "TimedOut" if ran > timeout else ""
+        if wish and not stopped:
+            stopped = wish
             process.send_signal(signal.SIGKILL, group=True)
         if death_seconds is not None and ran > death_seconds:
             death_seconds = None
             process.send_signal(signal.SIGKILL, group=True)
         if all(reader.finished(0) for reader in readers):
-            cancelled.wait(_LOOK_SECONDS / 4)  # it has closed its output and still runs
+            time.sleep(_LOOK_SECONDS / 20)  # it has closed its output and still runs
     return stopped
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -16,6 +17,7 @@ from tidegate.store.table import Item
 
 Given = Mapping[str, Any]
 
+_log = logging.getLogger(__name__)
 _STATUSES: Final = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Unknown", "Ready")
 _LABELS: Final = ("Blue", "Green")
 _READERS: Final = 8
@@ -111,8 +113,17 @@ def _progress(call: Call, deployment_id: str, items: Sequence[Item]) -> dict[str
     working = [item["targetId"] for item in items if item["status"] == "InProgress"]
     if not working:
         return {}
+
+    def read(target_id: str) -> Mapping[str, Any] | None:
+        try:
+            return call.services.progress.read(deployment_id, target_id)
+        except Exception:
+            # Live detail is a help, no more: without it the target is shown as recorded.
+            _log.exception("the progress of %s in %s could not be read", target_id, deployment_id)
+            return None
+
     with ThreadPoolExecutor(min(_READERS, len(working))) as pool:
-        told = pool.map(lambda each: call.services.progress.read(deployment_id, each), working)
+        told = pool.map(read, working)
         return {each: progress for each, progress in zip(working, told, strict=True) if progress}
 
 

@@ -1,0 +1,199 @@
+"""Hosts behind a Run Command of their own, in virtual time; they keep records of what they ran."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tidegate.gateways.instances import Instance
+from tidegate.gateways.run_command import Sent
+from tidegate.model.decisions import Diagnostics, EventRecord, HostReport, Sight, Sighting
+
+
+class Clock:
+    """Virtual time with things that will happen."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self._coming: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+
+    def at(self, when: float, happens: Callable[[], None]) -> None:
+        heapq.heappush(self._coming, (when, next(self._numbers), happens))
+
+    def pass_time_until(self, deadline: float, done: Callable[[], bool]) -> bool:
+        while not done():
+            if not self._coming or self._coming[0][0] > deadline:
+                self.now = max(self.now, deadline)
+                return done()
+            when, _, happens = heapq.heappop(self._coming)
+            self.now = max(self.now, when)
+            happens()
+        return True
+
+
+@dataclass
+class Host:
+    """A host and how it behaves.
+
+    Attributes
+    ----------
+    fails : revision keys whose deployment fails on it
+    picked_up, takes : seconds; None: never
+    answer_lost : its commands end without a result
+    """
+
+    fails: frozenset[str] = frozenset()
+    picked_up: float | None = 1
+    takes: float | None = 10
+    answer_lost: bool = False
+    online: bool = True
+    tags: Mapping[str, str] = field(default_factory=lambda: {"Fleet": "demo", "tidegate:managed": "true"})
+    records: dict[str, HostReport | None] = field(default_factory=dict)
+    runs: Counter[str] = field(default_factory=Counter)
+    revision: str = ""
+
+
+@dataclass
+class Command:
+    """A command in SSM."""
+
+    order: Mapping[str, Any]
+    comment: str
+    target_ids: tuple[str, ...]
+    sent_at: float
+    expires: float
+    sightings: dict[str, Sighting]
+
+
+class Orders:
+    """Orders by key; the command's parameter is the key."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.published: dict[str, tuple[Mapping[str, Any], float]] = {}
+
+    def publish(self, key: str, order: dict[str, Any], good_for: int) -> str:
+        self.published[key] = json.loads(json.dumps(order)), self.clock.now + good_for
+        return key
+
+    def url(self, key: str, good_for: int) -> str:
+        return f"https://bucket.test/{key}?{good_for}"
+
+    def runner(self, good_for: int) -> dict[str, str]:
+        return {"url": self.url("runner/abc.zip", good_for), "sha256": "abc"}
+
+    def progress_grant(self, deployment_id: str, good_for: int) -> dict[str, Any]:
+        return {"url": self.url(f"progress/{deployment_id}/", good_for), "fields": {}}
+
+
+class Fleet:
+    """The hosts; their ports are ``instances`` and ``run_command``."""
+
+    def __init__(self, clock: Clock, hosts: dict[str, Host], orders: Orders) -> None:
+        self.clock, self.hosts, self.orders = clock, hosts, orders
+        self.commands: dict[str, Command] = {}
+        self.ended: Callable[[str, str], None] = lambda _command, _target: None
+        self.cancelled: list[tuple[str, str]] = []
+
+    # --- EC2
+
+    def selected_by(self, group: Mapping[str, Any]) -> list[Instance]:
+        wanted = [(each["Key"], each["Value"]) for each in group["ec2TagFilters"]]
+        return [Instance(i, h.tags) for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)]
+
+    # --- SSM
+
+    def reachable(self, target_ids: Sequence[str]) -> set[str]:
+        return {each for each in target_ids if self.hosts[each].online}
+
+    def send(self, target_ids: Sequence[str], order: str, comment: str, delivery_seconds: int) -> list[Sent]:
+        command_id = f"cmd-{len(self.commands):04d}"
+        content, expires = self.orders.published[order]
+        waiting = {each: Sighting(Sight.WAITING, detail="Pending") for each in target_ids}
+        command = Command(content, comment, tuple(target_ids), self.clock.now, expires, waiting)
+        self.commands[command_id] = command
+        for each in target_ids:
+            picked_up = self.hosts[each].picked_up
+            if picked_up is not None:
+                self.clock.at(self.clock.now + picked_up, lambda each=each: self._pick_up(command_id, each))
+        return [Sent(command_id, tuple(target_ids))]
+
+    def sent_since(self, since: float) -> dict[str, list[Sent]]:
+        found: dict[str, list[Sent]] = {}
+        for command_id, command in self.commands.items():
+            if command.sent_at >= since - 1:
+                found.setdefault(command.comment, []).append(Sent(command_id, command.target_ids))
+        return found
+
+    def look(self, command_id: str, deployment_id: str) -> dict[str, Sighting]:
+        assert self.commands[command_id].order["deploymentId"] == deployment_id
+        return dict(self.commands[command_id].sightings)
+
+    def cancel(self, command_id: str, target_ids: Iterable[str]) -> None:
+        for each in target_ids:
+            self.cancelled.append((command_id, each))
+            if self.commands[command_id].sightings[each].sight in (Sight.WAITING, Sight.RUNNING):
+                self._see(command_id, each, Sighting(Sight.UNANSWERED, detail="SSM says Cancelled"))
+
+    # --- what happens on a host
+
+    def _pick_up(self, command_id: str, target_id: str) -> None:
+        command, host = self.commands[command_id], self.hosts[target_id]
+        if command.sightings[target_id].sight is not Sight.WAITING:
+            return
+        if self.clock.now > command.expires:
+            self._answer(command_id, target_id, _nothing("OrderExpired", "The order's URL has expired."))
+            return
+        deployment = command.order["deploymentId"]
+        if command.order["mode"] == "report" or deployment in host.records:
+            record = host.records.get(deployment) or _nothing("", "No record of this deployment.")
+            self._answer(command_id, target_id, record)
+            return
+        host.records[deployment] = None  # the event in progress
+        host.runs[deployment] += 1
+        command.sightings[target_id] = Sighting(Sight.RUNNING, detail="InProgress")
+        if host.takes is not None:
+            self.clock.at(self.clock.now + host.takes, lambda: self._finish(command_id, target_id))
+
+    def _finish(self, command_id: str, target_id: str) -> None:
+        command, host = self.commands[command_id], self.hosts[target_id]
+        key = command.order["revision"]["s3Location"]["key"]
+        report = _report(command.order["events"], failed=key in host.fails, now=self.clock.now)
+        host.records[command.order["deploymentId"]] = report
+        if report.status == "Succeeded":
+            host.revision = key
+        if host.answer_lost:
+            self._see(command_id, target_id, Sighting(Sight.UNANSWERED, detail="SSM says TimedOut"))
+        else:
+            self._answer(command_id, target_id, report)
+
+    def _answer(self, command_id: str, target_id: str, report: HostReport) -> None:
+        self._see(command_id, target_id, Sighting(Sight.ANSWERED, report, "Success"))
+
+    def _see(self, command_id: str, target_id: str, sighting: Sighting) -> None:
+        self.commands[command_id].sightings[target_id] = sighting
+        self.ended(command_id, target_id)
+
+
+def _report(events: Sequence[str], *, failed: bool, now: float) -> HostReport:
+    if not failed:
+        return HostReport("Succeeded", tuple(EventRecord(name, "Succeeded", now - 1, now) for name in events))
+    ran = [EventRecord(name, "Succeeded", now - 1, now) for name in events[:-1]]
+    why = Diagnostics(events[-1], "ScriptFailed", "scripts/validate.sh", "Script exited with 1", "no answer")
+    return HostReport("Failed", (*ran, EventRecord(events[-1], "Failed", now - 1, now)), why)
+
+
+def _nothing(code: str, message: str) -> HostReport:
+    return HostReport("NotStarted", diagnostics=Diagnostics("", code, "", message, ""))
+
+
+def no_archive() -> Path:
+    """A path for the setting; the fake orders never read it."""
+    return Path("/nonexistent/runner.zip")

@@ -1,0 +1,180 @@
+"""A small interpreter of the deployed state machine, in virtual time: what is tested is the file that is deployed.
+
+It knows what ``statemachines/server_deployment.asl.yaml`` uses of the Amazon States Language, and refuses the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+DEFINITION: dict[str, Any] = yaml.safe_load((ROOT / "statemachines" / "server_deployment.asl.yaml").read_text())
+SYNC, TOKEN = "arn:aws:states:::lambda:invoke", "arn:aws:states:::lambda:invoke.waitForTaskToken"
+KNOWN = {
+    "Task": {"Type", "Resource", "Parameters", "OutputPath", "ResultPath", "HeartbeatSecondsPath", "Retry", "Catch", "Next"},
+    "Choice": {"Type", "Choices", "Default"},
+    "Succeed": {"Type"},
+}  # fmt: skip
+MOST_STATES = 4000
+
+Json = dict[str, Any]
+
+
+class Killed(BaseException):
+    """A function's process died: nothing in the function can catch it."""
+
+
+class StepError(Exception):
+    """An error as Step Functions sees it."""
+
+    def __init__(self, error: str, cause: str = "") -> None:
+        super().__init__(error)
+        self.error, self.cause = error, cause
+
+
+class World(Protocol):
+    """What executions need of the world around them."""
+
+    now: float
+
+    def invoke(self, function: str, payload: Json) -> Json:
+        """Call a function by its name in the template."""
+
+    def pass_time_until(self, deadline: float, done: Callable[[], bool]) -> bool:
+        """Let things happen until ``done``; False when the deadline comes first."""
+
+
+@dataclass
+class Execution:
+    """One execution: where it went, and how it ended (``SUCCEEDED``, ``FAILED``)."""
+
+    world: World
+    name: str
+    state: Json
+    before: Callable[[str, Json], None] = lambda _name, _state: None
+    path: list[str] = field(default_factory=list)
+    status: str = "RUNNING"
+    error: str = ""
+    answered: dict[str, Json] = field(default_factory=dict)
+    token: str = ""
+    retries: list[tuple[str, str]] = field(default_factory=list)
+
+    def run(self) -> Execution:
+        """Walk from the first state to the end."""
+        name: str | None = DEFINITION["StartAt"]
+        try:
+            while name is not None:
+                assert len(self.path) < MOST_STATES, f"no end: {self.path[-12:]}"
+                self.path.append(name)
+                self.before(name, self.state)
+                name = self._step(name, DEFINITION["States"][name])
+        except StepError as error:
+            self.status, self.error = "FAILED", f"{error.error}: {error.cause}"
+        else:
+            self.status = "SUCCEEDED"
+        return self
+
+    def _step(self, name: str, state: Json) -> str | None:
+        unknown = set(state) - KNOWN[state["Type"]]
+        assert not unknown, f"{name}: {unknown}"
+        if state["Type"] == "Succeed":
+            return None
+        if state["Type"] == "Choice":
+            return self._chosen(state)
+        return self._task(name, state)
+
+    def _chosen(self, state: Json) -> str:
+        for rule in state["Choices"]:
+            assert set(rule) == {"Variable", "StringEquals", "Next"}
+            if self._path(rule["Variable"]) == rule["StringEquals"]:
+                return str(rule["Next"])
+        return str(state["Default"])
+
+    def _task(self, name: str, state: Json) -> str:
+        tried: dict[int, int] = {}
+        while True:
+            try:
+                result = self._attempt(name, state)
+            except StepError as error:
+                if self._again(name, state, error, tried):
+                    continue
+                return self._caught(state, error)
+            if "ResultPath" not in state:
+                self.state = result
+            else:
+                assert state["ResultPath"] is None
+            return str(state["Next"])
+
+    def _again(self, name: str, state: Json, error: StepError, tried: dict[int, int]) -> bool:
+        for i, rule in enumerate(state.get("Retry", ())):
+            if _matches(rule["ErrorEquals"], error.error):
+                if tried.get(i, 0) >= rule["MaxAttempts"]:
+                    return False
+                wait = min(rule["IntervalSeconds"] * rule["BackoffRate"] ** tried.get(i, 0), rule["MaxDelaySeconds"])
+                self.world.pass_time_until(self.world.now + wait, lambda: False)
+                tried[i] = tried.get(i, 0) + 1
+                self.retries.append((name, error.error))
+                return True
+        return False
+
+    def _caught(self, state: Json, error: StepError) -> str:
+        for rule in state.get("Catch", ()):
+            if _matches(rule["ErrorEquals"], error.error):
+                if rule["ResultPath"] is not None:
+                    assert rule["ResultPath"] == "$.error"
+                    self.state = {**self.state, "error": {"Error": error.error, "Cause": error.cause}}
+                return str(rule["Next"])
+        raise error
+
+    def _attempt(self, name: str, state: Json) -> Json:
+        assert state["Resource"] in (SYNC, TOKEN), name
+        self.token = f"token-{self.name}-{len(self.path)}-{len(self.retries)}"
+        parameters = self._resolved(state["Parameters"])
+        function = re.fullmatch(r"\$\{(\w+)Arn\}", parameters["FunctionName"])
+        assert function, name
+        payload = json.loads(json.dumps(parameters["Payload"]))
+        result = json.loads(json.dumps(self.world.invoke(function[1], payload), allow_nan=False))
+        if state["Resource"] == SYNC:
+            assert state.get("OutputPath", "$.Payload") == "$.Payload"
+            return dict(result)
+        deadline = self.world.now + self._path(state["HeartbeatSecondsPath"])
+        token = self.token
+        if self.world.pass_time_until(deadline, lambda: token in self.answered):
+            return self.answered[token]
+        raise StepError("States.HeartbeatTimeout")
+
+    def _resolved(self, template: Any) -> Any:
+        if not isinstance(template, dict):
+            return template
+        return {
+            key.removesuffix(".$"): self._path(value) if key.endswith(".$") else self._resolved(value)
+            for key, value in template.items()
+        }
+
+    def _path(self, path: str) -> Any:
+        if path == "$$.Task.Token":
+            return self.token
+        if path == "$$.StateMachine.Id":
+            return "arn:aws:states:us-east-1:123456789012:stateMachine:test-server-deployment"
+        if path == "$":
+            return self.state
+        name = re.fullmatch(r"\$\.(\w+)", path)
+        assert name, f"a path that this interpreter does not know: {path}"
+        if name[1] not in self.state:
+            raise StepError("States.Runtime", f"{path} is not in {self.state}")
+        return self.state[name[1]]
+
+
+def _matches(wanted: list[str], error: str) -> bool:
+    if error == "States.Runtime":
+        return False  # no Retry or Catch gets it
+    if error in wanted or "States.ALL" in wanted:
+        return True
+    return "States.TaskFailed" in wanted and error not in ("States.Timeout", "States.HeartbeatTimeout")
