@@ -44,6 +44,14 @@ class HostRow:
         """Whether nothing more happens on this host."""
         return self.status in HOST_ENDED
 
+    @property
+    def reason(self) -> str:
+        """Why it failed: the message, and the last line that the failing script printed."""
+        last = next((line.strip() for line in reversed(self.log_tail.splitlines()) if line.strip()), "")
+        # The runner's log puts the stream's name in front of a script's line.
+        last = last.removeprefix("[stderr]").removeprefix("[stdout]").strip()
+        return f"{self.message} ({last})" if self.message and last else self.message or last
+
     def as_json(self) -> dict[str, Any]:
         """Return the row for ``--json``."""
         row: dict[str, Any] = {
@@ -233,7 +241,7 @@ def changes(before: DeploymentView | None, after: DeploymentView) -> list[str]:
         old = known.get(row.target_id)
         if row.status == "Pending" or (old and (old.status, old.event) == (row.status, row.event)):
             continue
-        reason = f": {row.message}" if row.status == "Failed" and row.message else ""
+        reason = f": {row.reason}" if row.status == "Failed" and row.reason else ""
         lines.append(f"{after.deployment_id} {row.name} {row.status} {row.event}".rstrip() + reason)
     return lines
 

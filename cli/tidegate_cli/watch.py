@@ -113,7 +113,7 @@ def render(view: DeploymentView) -> RenderableType:
         table.add_column(column, justify="right" if column == "Elapsed" else "left", no_wrap=column != "")
     for row in view.rows:
         status = Text(row.status, COLOURS.get(row.status, ""))
-        table.add_row(row.name, status, row.event, duration(row.seconds), Text(row.message, "red"))
+        table.add_row(row.name, status, row.event, duration(row.seconds), Text(row.reason, "red"))
     parts: list[RenderableType] = [head, bar, table]
     if view.error_code:
         parts.append(Text(f"{view.error_code}: {view.error_message}", "red"))

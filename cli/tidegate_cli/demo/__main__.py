@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import signal
@@ -25,7 +26,7 @@ from tidegate_cli.words import duration
 if TYPE_CHECKING:
     from rich.console import Console
 
-BUILD = EXAMPLE.parents[1] / "build"
+DEFAULT_BUILD = EXAMPLE.parents[1] / "build"
 
 
 class Interrupted(BaseException):
@@ -46,13 +47,17 @@ def _on_signals(action: signal.Handlers | None) -> None:
         signal.signal(number, action if action is not None else _interrupt)
 
 
-def main() -> int:
-    """Run the demonstration and return its exit status: 0 only if all was observed and nothing is left."""
+def main(build: Path) -> int:
+    """Run the demonstration and return its exit status: 0 only if all was observed and nothing is left.
+
+    `build` is the folder of what it writes: ``demo.json``, the logs of a run that failed, and while it runs the
+    local cloud's folder.
+    """
     screen = console()
     started = time.monotonic()
-    BUILD.mkdir(exist_ok=True)
-    (BUILD / "demo.json").unlink(missing_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="demo-", dir=BUILD))
+    build.mkdir(parents=True, exist_ok=True)
+    (build / "demo.json").unlink(missing_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="demo-", dir=build))
     cloud = DemoCloud(folder / "local", lambda line: screen.print(line, markup=False))
     seen = Evidence()
     status = 1
@@ -72,30 +77,32 @@ def main() -> int:
     finally:
         left = cloud.down()
     seen.seconds = time.monotonic() - started
-    status = _conclude(screen, seen, status, left)
+    status = _conclude(screen, build, seen, status, left)
     if status == 1:
-        cloud.keep_logs(BUILD / "demo-logs")
-        screen.print("Logs of the local cloud: build/demo-logs", style="yellow")
+        cloud.keep_logs(build / "demo-logs")
+        screen.print(f"Logs of the local cloud: {build / 'demo-logs'}", style="yellow", markup=False)
     if not left:
         shutil.rmtree(folder, ignore_errors=True)
     return status
 
 
-def _conclude(screen: Console, seen: Evidence, status: int, left: list[str]) -> int:
+def _conclude(screen: Console, build: Path, seen: Evidence, status: int, left: list[str]) -> int:
     """Write the evidence, say what is wrong with it, and return the exit status."""
-    (BUILD / "demo.json").write_text(json.dumps(seen.as_json(), indent=2) + "\n")
+    (build / "demo.json").write_text(json.dumps(seen.as_json(), indent=2) + "\n")
     found = complaints(seen, FLEET) if status == 0 else []
     found += [f"left behind: {line}" for line in left]
     for line in found:
         screen.print(f"Not as promised: {line}", style="red", markup=False)
     if status == 0 and not found:
-        screen.print(f"\nAll as promised, in {duration(seen.seconds)}. Evidence: build/demo.json")
+        screen.print(f"\nAll as promised, in {duration(seen.seconds)}. Evidence: {build / 'demo.json'}")
     return status or (1 if found else 0)
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tidegate_cli.demo", description=__doc__)
+    parser.add_argument("--build", type=Path, default=DEFAULT_BUILD, help="folder to write to (%(default)s)")
     try:
-        sys.exit(main())
+        sys.exit(main(parser.parse_args().build.resolve()))
     except (UserError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(1)

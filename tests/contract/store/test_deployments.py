@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from tidegate.store.errors import (
 )
 from tidegate.store.groups import Groups
 from tidegate.store.revisions import Revisions
-from tidegate.store.table import Item, Table
+from tidegate.store.table import Item, Table, Write
 
 V1 = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "v1", "bundleType": "zip"}}
 V2 = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "v2", "bundleType": "zip"}}
@@ -191,6 +192,38 @@ def test_a_deployment_whose_group_is_gone_ends_alone(store: Deployments, table: 
     assert store.get_many(["d-ROLLBACK1"]) == []
     with pytest.raises(DeploymentGroupNotFoundError):
         group(table)
+
+
+def test_a_group_that_goes_while_its_deployment_ends_stays_gone(store: Deployments, table: Table) -> None:
+    deployment_id = created(store, 10)
+    raced: Any = Raced(table, lambda: Groups(table).delete("shop", "prod"))
+    done = Deployments(raced).finish(deployment_id, status="Succeeded", now=20)
+    assert (done.changed, done.deployment["status"]) == (True, "Succeeded")
+    with pytest.raises(DeploymentGroupNotFoundError):
+        group(table)
+
+
+def test_of_two_that_end_a_deployment_the_first_counts(store: Deployments, table: Table) -> None:
+    deployment_id = created(store, 10)
+    raced: Any = Raced(table, lambda: store.finish(deployment_id, status="Failed", now=19))
+    done = Deployments(raced).finish(deployment_id, status="Succeeded", now=20)
+    assert (done.changed, done.deployment["status"], done.deployment["completeTime"]) == (False, "Failed", 19)
+    assert "lastSuccessful" not in group(table)
+
+
+class Raced:
+    """A table to which someone else writes just before the first write of ours."""
+
+    def __init__(self, table: Table, other: Callable[[], object]) -> None:
+        self._table, self._others = table, [other]
+
+    def write(self, *writes: Write) -> None:
+        while self._others:
+            self._others.pop()()
+        self._table.write(*writes)
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._table, verb)
 
 
 def test_only_the_current_generation_ends_a_deployment(store: Deployments) -> None:

@@ -148,6 +148,18 @@ def test_a_group_is_not_renamed_under_a_live_deployment(table: Table, groups: Gr
         groups.update("shop", "prod", lambda item: {**item["info"], "deploymentGroupName": "other"})
 
 
+def test_a_group_is_not_renamed_when_a_deployment_begins_meanwhile(table: Table, groups: Groups) -> None:
+    groups.create("g", info())
+
+    def change(item: Item) -> dict[str, Any]:
+        table.write(Update(group_key("shop", "prod"), set={"live": "d-1"}))
+        return {**item["info"], "deploymentGroupName": "other"}
+
+    with pytest.raises(DeploymentGroupBusyError, match="d-1"):
+        groups.update("shop", "prod", change)
+    assert groups.get("shop", "prod")["live"] == "d-1"
+
+
 def test_a_configuration_is_kept_while_groups_use_it(table: Table, groups: Groups) -> None:
     configs = Configs(table)
     configs.create(config())

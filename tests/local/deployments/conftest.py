@@ -142,9 +142,7 @@ class Group:
         """Wait until a deployment has ended."""
         return self.until(deployment_id, lambda info: info["status"] in TERMINAL, seconds)
 
-    def until(
-        self, deployment_id: str, holds: Callable[[dict[str, Any]], bool], seconds: float = 60
-    ) -> dict[str, Any]:
+    def until(self, deployment_id: str, holds: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
         """Wait until something holds of a deployment; fails with what it was last and why."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

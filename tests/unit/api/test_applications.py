@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.unit.api.world import Refused, World, s3
 
+from tidegate.store.configs import DEFAULT_CONFIG
+from tidegate.store.memory import MemoryTable
+from tidegate.store.table import Delete, Put, Write
+
 
 def test_an_application_comes_back_as_created(world: World) -> None:
     made = world.call("CreateApplication", applicationName="shop", tags=[{"Key": "team", "Value": "a"}])
@@ -76,6 +80,17 @@ def test_a_token_belongs_to_its_question(world: World) -> None:
     assert caught.value.code == "InvalidNextTokenException"
 
 
+def test_a_token_belongs_to_its_filters(world: World) -> None:
+    world.shop()
+    for _ in range(101):
+        world.end(world.deploy())
+    token = world.call("ListDeployments")["nextToken"]
+    assert len(world.call("ListDeployments", nextToken=token)["deployments"]) == 1
+    with pytest.raises(Refused) as caught:
+        world.call("ListDeployments", includeOnlyStatuses=["Failed"], nextToken=token)
+    assert caught.value.code == "InvalidNextTokenException"
+
+
 def test_a_batch_of_applications(shop: World) -> None:
     found = shop.call("BatchGetApplications", applicationNames=["shop", "shop"])["applicationsInfo"]
     assert [each["applicationName"] for each in found] == ["shop"]
@@ -111,3 +126,20 @@ def test_deleting_takes_groups_and_revisions_along(shop: World) -> None:
     assert shop.call("ListApplications") == {"applications": []}
     assert shop.table.query("APP#shop").items == []
     assert shop.call("DeleteDeploymentConfig", deploymentConfigName="c") == {}
+
+
+class LateGroup(MemoryTable):
+    """A table in which a group appears just before its application goes."""
+
+    def write(self, *writes: Write) -> None:
+        if writes == (Delete(("APP#shop", "APP")),):
+            late = {"applicationName": "shop", "deploymentGroupName": "late", "deploymentConfigName": DEFAULT_CONFIG}
+            super().write(Put({"PK": "APP#shop", "SK": "GROUP#late", "deploymentGroupId": "g", "info": late}))
+        super().write(*writes)
+
+
+def test_a_group_made_while_its_application_goes_does_not_stay(world: World) -> None:
+    world.table = LateGroup()
+    world.shop()
+    world.call("DeleteApplication", applicationName="shop")
+    assert world.table.query("APP#shop").items == []

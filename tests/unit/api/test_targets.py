@@ -148,6 +148,12 @@ def test_what_a_host_tells_is_not_trusted(progress: dict[str, Any]) -> None:
     assert merged(item, progress) == item
 
 
+@pytest.mark.parametrize("status", ["Succeeded", "Failed", "Skipped"])
+def test_a_target_that_has_ended_is_not_told_about(status: str) -> None:
+    item = {"status": status, "lifecycleEvents": [{"lifecycleEventName": "Install", "status": "Pending"}]}
+    assert merged(item, {"events": [["Install", "InProgress", 1.0, None]], "updatedAt": 9.0}) == item
+
+
 def test_a_recorded_end_counts_more_than_a_tale() -> None:
     event = {"lifecycleEventName": "Install", "status": "Failed"}
     item = {"status": "InProgress", "lifecycleEvents": [event]}

@@ -186,6 +186,19 @@ def test_rows_are_in_order_of_their_names() -> None:
     assert view.minimum is None
 
 
+@pytest.mark.parametrize(
+    ("message", "tail", "expected"),
+    [
+        ("exit code 1", "", "exit code 1"),
+        ("exit code 1", "[stdout]started\n[stderr]health answered 500\n\n", "exit code 1 (health answered 500)"),
+        ("", "plain line", "plain line"),
+        ("", "", ""),
+    ],
+)
+def test_the_reason_of_a_failure_ends_with_what_the_script_said_last(message: str, tail: str, expected: str) -> None:
+    assert HostRow("i-1", "host-1", "Failed", message=message, log_tail=tail).reason == expected
+
+
 def test_changes_tell_only_what_is_new() -> None:
     first = view_of(HostRow("i-1", "host-1", "InProgress", "Install"), HostRow("i-2", "host-2", "Pending"))
     second = view_of(

@@ -17,6 +17,8 @@ from tidegate.gateways.errors import RevisionFault
 from tidegate.model.names import revision_key
 from tidegate.runtime import Runtime, step
 from tidegate.store.applications import Applications
+from tidegate.store.deployments import Deployments
+from tidegate.store.groups import Groups
 from tidegate.store.memory import MemoryTable
 from tidegate.store.table import Put, Write, key_of
 
@@ -215,17 +217,20 @@ class Account:
         return deployment_id
 
     def stop(self, deployment_id: str, auto_rollback: bool | None = None) -> None:
-        """What StopDeployment does."""
-        self.runtime.deployments.request_stop(deployment_id, now=self.now, auto_rollback=auto_rollback, by="alice")
-        self.runtime.signals.signal(deployment_id)
+        """What StopDeployment does; who gets no answer asks again."""
+        try:
+            self.runtime.deployments.request_stop(deployment_id, now=self.now, auto_rollback=auto_rollback, by="alice")
+            self.runtime.signals.signal(deployment_id)
+        except Killed:
+            self.clock.at(self.now + 1, lambda: self.stop(deployment_id, auto_rollback))
 
     # --- what can be seen
 
     def deployment(self, deployment_id: str) -> dict[str, Any]:
-        return self.runtime.deployments.get(deployment_id)
+        return Deployments(self.table).get(deployment_id)
 
     def group(self) -> dict[str, Any]:
-        return self.runtime.groups.get("shop", "prod")
+        return Groups(self.table).get("shop", "prod")
 
     def path(self, deployment_id: str, generation: int = 1) -> list[str]:
         return self.executions[f"{deployment_id}-{generation}"].path

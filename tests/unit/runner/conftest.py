@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from samtranslator.yaml_helper import yaml_parse
 
 from tidegate_runner import archive
 
@@ -141,7 +141,9 @@ class Host:
         body = order if isinstance(order, bytes) else json.dumps(order).encode()
         path = f"/order/{next(self._numbers)}"
         named = {"url": self.server.put(path, body), "sha256": hashlib.sha256(body).hexdigest(), **parameter}
-        document = yaml.safe_load((RUNNER / "document.yaml").read_text())
+        document = yaml_parse((REPOSITORY / "template.yaml").read_text())["Resources"]["RunStageDocument"][
+            "Properties"
+        ]["Content"]
         script = "\n".join(document["mainSteps"][0]["inputs"]["runCommand"])
         script = script.replace("{{ order }}", base64.b64encode(json.dumps(named).encode()).decode())
         if self.python:

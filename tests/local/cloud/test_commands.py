@@ -1,0 +1,198 @@
+"""``tidegate local``, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tidegate_local.state import read_state, start_time
+
+pytestmark = pytest.mark.local
+STACK = Path(__file__).parent / "stack" / "template.yaml"
+PROGRAM = [sys.executable, "-c", "from tidegate_cli.main import main; main()", "local"]
+
+
+def environment(folder):
+    return {**os.environ, "TIDEGATE_LOCAL_DIR": str(folder), "NO_COLOR": "1", "TERM": "dumb"}
+
+
+def tidegate(folder, *arguments):
+    return subprocess.run(
+        [*PROGRAM, *arguments], env=environment(folder), capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def descendants(pid):
+    parents = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            parents[int(entry)] = int(Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    found, wave = set(), {pid}
+    while wave:
+        wave = {child for child, parent in parents.items() if parent in wave} - found
+        found |= wave
+    return found
+
+
+def wait_gone(pids):
+    until = time.monotonic() + 30
+    while left := [pid for pid in pids if start_time(pid)]:
+        assert time.monotonic() < until, left
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    yield tmp_path / "instance"
+    state = read_state(tmp_path / "instance")
+    if state is not None and state.alive:
+        os.kill(state.pid, signal.SIGKILL)
+
+
+def test_a_life(folder):
+    up = tidegate(folder, "up", "--detach", "--hosts", "1", "--tag", "Fleet=a", "--template", str(STACK))
+    assert up.returncode == 0, up.stderr
+    assert "is ready" in up.stdout
+    state = read_state(folder)
+    assert state is not None
+    assert state.alive
+    assert (folder / "state.json").stat().st_mode & 0o777 == 0o600
+
+    again = tidegate(folder, "up", "--template", str(STACK))
+    assert again.returncode == 0
+    assert f"already runs (process {state.pid}), with 1 hosts" in again.stdout
+    same = tidegate(folder, "up", "--detach", "--hosts", "1", "--template", str(STACK))
+    assert same.returncode == 0
+    other = tidegate(folder, "up", "--hosts", "5", "--template", str(STACK))
+    assert other.returncode == 2
+    assert "already runs with hosts 1, not 5" in other.stderr
+
+    lines = tidegate(folder, "env").stdout.splitlines()
+    assert all(line.startswith("export ") for line in lines)
+    names = [line.removeprefix("export ").partition("=")[0] for line in lines]
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"} <= set(names)
+    assert {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_CODEDEPLOY", "AWS_DATA_PATH"} <= set(names)
+    shell = subprocess.run(
+        ["sh", "-c", '. /dev/stdin; printf %s "$AWS_ENDPOINT_URL_CODEDEPLOY"'],
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shell.stdout == state.environment["AWS_ENDPOINT_URL_CODEDEPLOY"]
+
+    listed = json.loads(tidegate(folder, "hosts", "--json").stdout)
+    assert [(host["name"], host["state"]) for host in listed] == [("host-1", "running")]
+    assert listed[0]["tags"]["Fleet"] == "a"
+    assert "host-1" in tidegate(folder, "hosts").stdout
+    ran = tidegate(folder, "exec", "host-1", "--", "sh", "-c", "echo out; exit 7")
+    assert (ran.returncode, ran.stdout) == (7, "out\n")
+    unknown = tidegate(folder, "exec", "host-9", "--", "true")
+    assert unknown.returncode == 1
+    assert "no local host is called 'host-9'; there are: host-1" in unknown.stderr
+
+    processes = descendants(state.pid) | {state.pid}
+    down = tidegate(folder, "down")
+    assert (down.returncode, down.stdout) == (0, "All is gone.\n")
+    assert [pid for pid in processes if start_time(pid)] == []
+    assert str(folder) not in Path("/proc/mounts").read_text()
+    assert sorted(path.name for path in folder.iterdir()) == ["local.log", "lock", "logs"]
+
+
+@pytest.mark.parametrize("command", [["env"], ["hosts"], ["hosts", "--json"], ["exec", "h", "--", "true"], ["down"]])
+def test_every_command_says_when_none_runs(folder, command):
+    done = tidegate(folder, *command)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == f"tidegate local: no local cloud runs in {folder}; start one with: tidegate local up\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (["--template", "/nowhere.yaml"], 2, "there is no template /nowhere.yaml"),
+        (["--template", str(STACK), "--tag", "novalue"], 2, "--tag 'novalue' is not of the form NAME=VALUE"),
+        (["--template", str(STACK), "--parameter", "Nope=1", "--hosts", "0"], 1, "the template has no parameter Nope"),
+        (["--template", str(STACK), "--parameter", "Flavour=odd", "--hosts", "0"], 1, "give one of plain, fancy"),
+    ],
+)
+@pytest.mark.parametrize("detach", [["--detach"], []])
+def test_a_start_that_cannot_be(folder, arguments, status, text, detach):
+    done = tidegate(folder, "up", *detach, *arguments)
+    assert done.returncode == status
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+    assert read_state(folder) is None
+
+
+def test_two_starts_at_once_make_one(folder):
+    command = [*PROGRAM, "up", "--detach", "--hosts", "0", "--template", str(STACK)]
+    starts = [
+        subprocess.Popen(command, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    outputs = [start.communicate(timeout=120) for start in starts]
+    assert [start.returncode for start in starts] == [0, 0], outputs
+    assert sorted("is ready" in out for out, _ in outputs) == [False, True]
+    assert sorted("already runs" in out for out, _ in outputs) == [False, True]
+    assert tidegate(folder, "down").returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_in_the_foreground_a_signal_takes_all_down(folder, number):
+    command = [*PROGRAM, "up", "--hosts", "1", "--template", str(STACK)]
+    process = subprocess.Popen(command, env=environment(folder), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "Ctrl-C" in line:
+            break
+    processes = descendants(process.pid)
+    assert processes
+    process.send_signal(number)
+    assert process.stdout.read() == "All is gone.\n"
+    assert process.wait(60) == 0
+    assert [pid for pid in processes if start_time(pid)] == []
+    assert read_state(folder) is None
+
+
+def test_a_killed_cloud_leaves_no_process(folder):
+    up = tidegate(folder, "up", "--detach", "--hosts", "1", "--template", str(STACK))
+    assert up.returncode == 0, up.stderr
+    state = read_state(folder)
+    assert state is not None
+    url = state.environment["AWS_ENDPOINT_URL"]
+    script = (
+        "import boto3,sys; boto3.client('lambda', endpoint_url=sys.argv[1], region_name='us-east-1', "
+        "aws_access_key_id='a', aws_secret_access_key='b').invoke(FunctionName=sys.argv[2], Payload=b'{}')"
+    )
+    subprocess.run([sys.executable, "-c", script, url, state.outputs["EchoName"]], check=True, timeout=60)
+    processes = descendants(state.pid)
+    assert len(processes) >= 3  # a worker, the keeper of the hosts, a host
+    os.kill(state.pid, signal.SIGKILL)
+    wait_gone(processes | {state.pid})
+    down = tidegate(folder, "down")
+    assert down.returncode == 1
+    assert "had died; what it left is cleaned up" in down.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["local.log", "lock", "logs"]
+    assert "no local cloud runs" in tidegate(folder, "down").stderr
+
+
+def test_rerooted_hosts(folder):
+    up = tidegate(folder, "up", "--detach", "--hosts", "1", "--rerooted", "--template", str(STACK))
+    assert up.returncode == 0, up.stderr
+    assert "re-rooted folders" in up.stdout
+    host = json.loads(tidegate(folder, "hosts", "--json").stdout)[0]
+    assert host["isolation"] == "folder"
+    ran = tidegate(folder, "exec", "host-1", "--", "sh", "-c", 'printf %s "$TIDEGATE_HOST_ROOT"')
+    assert ran.stdout == host["root"]
+    assert tidegate(folder, "down").returncode == 0
+    assert not Path(host["root"]).exists()

@@ -1,0 +1,110 @@
+"""The unmodified AWS command line against the local cloud, verb by verb."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.local
+
+SCRIPTS = "hooks:\n  AfterInstall:\n    - location: wait.sh\n      timeout: 30\n"
+
+
+@pytest.fixture
+def aws(cloud: Any, tmp_path: Path) -> Callable[..., Any]:
+    """``aws deploy …`` with nothing but what ``tidegate local env`` prints."""
+    program = Path(sys.executable).parent / "aws"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    env = {**clean, **cloud.env, "AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_PAGER": ""}
+
+    def run(*args: str, fails: bool = False) -> Any:
+        done = subprocess.run(
+            [str(program), *args], env=env, capture_output=True, text=True, timeout=100, check=False, cwd=tmp_path
+        )
+        assert (done.returncode != 0) is fails, done.stdout + done.stderr
+        if fails:
+            return done.stderr
+        return json.loads(done.stdout) if done.stdout.lstrip().startswith("{") else done.stdout
+
+    return run
+
+
+def test_a_day_with_aws_deploy(cloud: Any, aws: Callable[..., Any], tmp_path: Path) -> None:
+    ec2 = cloud.client("ec2")
+    host = cloud.hosts[0]
+    ec2.create_tags(Resources=[host["id"]], Tags=[{"Key": "cli", "Value": "yes"}])
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "appspec.yml").write_text(
+        f"version: 0.0\nos: linux\nfiles:\n  - source: /page.txt\n    destination: /srv/cli\n{SCRIPTS}"
+    )
+    (source / "page.txt").write_text("from the command line")
+    (source / "wait.sh").write_text("#!/bin/sh\nsleep 2\n")
+    (source / "wait.sh").chmod(0o755)
+    here = ("--application-name", "cli")
+    group = (*here, "--deployment-group-name", "prod")
+
+    assert re.fullmatch(r"[0-9a-f-]{36}", aws("deploy", "create-application", *here)["applicationId"])
+    made = aws(
+        "deploy", "create-deployment-group", *group,
+        "--ec2-tag-filters", "Key=cli,Value=yes,Type=KEY_AND_VALUE",
+        "--service-role-arn", "arn:aws:iam::123456789012:role/service",
+        "--deployment-config-name", "CodeDeployDefault.OneAtATime",
+    )  # fmt: skip
+    assert re.fullmatch(r"[0-9a-f-]{36}", made["deploymentGroupId"])
+    aws("s3", "mb", "s3://cli-revisions")
+    pushed = aws("deploy", "push", *here, "--s3-location", "s3://cli-revisions/cli.zip", "--source", str(source))
+    etag = re.search(r"eTag=([0-9a-f]+)", pushed)
+    assert etag, pushed
+    location = f"bucket=cli-revisions,key=cli.zip,bundleType=zip,eTag={etag[1]}"
+
+    listed = aws("deploy", "list-application-revisions", *here)["revisions"]
+    assert [each["s3Location"]["key"] for each in listed] == ["cli.zip"]
+    known = aws("deploy", "get-application-revision", *here, "--s3-location", location)["revisionInfo"]
+    assert known["description"].startswith("Uploaded by AWS CLI")
+    assert "firstUsedTime" not in known
+
+    deployment = aws("deploy", "create-deployment", *group, "--s3-location", location)["deploymentId"]
+    assert re.fullmatch(r"d-[A-Z0-9]{9}", deployment)
+    busy = aws("deploy", "create-deployment", *group, "--s3-location", location, fails=True)
+    assert "DeploymentLimitExceededException" in busy
+    assert f"'{deployment}'" in busy
+    aws("deploy", "wait", "deployment-successful", "--deployment-id", deployment)
+
+    info = aws("deploy", "get-deployment", "--deployment-id", deployment)["deploymentInfo"]
+    assert (info["status"], info["creator"]) == ("Succeeded", "user")
+    assert aws("deploy", "list-deployments", *group)["deployments"] == [deployment]
+    assert aws("deploy", "list-deployments", *group, "--include-only-statuses", "Failed")["deployments"] == []
+    targets = aws("deploy", "list-deployment-targets", "--deployment-id", deployment)["targetIds"]
+    assert targets == [host["id"]]
+    rows = aws("deploy", "batch-get-deployment-targets", "--deployment-id", deployment, "--target-ids", *targets)
+    row = rows["deploymentTargets"][0]["instanceTarget"]
+    assert row["status"] == "Succeeded"
+    assert [event["lifecycleEventName"] for event in row["lifecycleEvents"]][-1] == "ValidateService"
+    used = aws("deploy", "get-application-revision", *here, "--s3-location", location)["revisionInfo"]
+    assert used["deploymentGroups"] == ["prod"]
+    assert "lastUsedTime" in used
+    assert cloud.read(host["name"], "/srv/cli/page.txt") == "from the command line"
+
+    again = aws("deploy", "create-deployment", *group, "--s3-location", location)["deploymentId"]
+    stopped = aws("deploy", "stop-deployment", "--deployment-id", again)
+    assert stopped["status"] in ("Pending", "Succeeded")
+    unknown = aws("deploy", "get-deployment", "--deployment-id", "d-000000000", fails=True)
+    assert "DeploymentDoesNotExistException" in unknown
+    assert "waiter" in aws("deploy", "wait", "deployment-successful", "--deployment-id", again, fails=True).lower()
+    over = aws("deploy", "get-deployment", "--deployment-id", again)["deploymentInfo"]
+    assert (over["status"], over["errorInformation"]["code"]) == ("Stopped", "MANUAL_STOP")
+
+
+def test_decisions_and_installations_by_the_same_client(cloud: Any, aws: Callable[..., Any]) -> None:
+    told = aws("tidegate", "list-installations", "--target-id", cloud.hosts[3]["id"])
+    assert isinstance(told["installations"], list)
+    assert "Exception" in aws("tidegate", "list-decisions", "--deployment-id", "d-000000000", fails=True)
