@@ -83,9 +83,7 @@ def test_a_function_may_do_what_its_role_may(cloud):
     key = uuid.uuid4().hex
     _, error = cloud.invoke("WorkName", {"do": "put", "key": key})
     assert error is None
-    item = cloud.client("dynamodb").get_item(
-        TableName=cloud.out("TableName"), Key={"PK": {"S": key}, "SK": {"S": "-"}}
-    )
+    item = cloud.client("dynamodb").get_item(TableName=cloud.out("TableName"), Key={"PK": {"S": key}, "SK": {"S": "-"}})
     assert item["Item"]["by"]["S"]
 
 
@@ -117,9 +115,7 @@ def test_an_asynchronous_call_does_not_wait(cloud):
     assert answer["StatusCode"] == 202
     table = cloud.client("dynamodb")
     found = eventually(
-        lambda: (
-            table.get_item(TableName=cloud.out("TableName"), Key={"PK": {"S": key}, "SK": {"S": "-"}}).get("Item")
-        )
+        lambda: table.get_item(TableName=cloud.out("TableName"), Key={"PK": {"S": key}, "SK": {"S": "-"}}).get("Item")
     )
     assert found["PK"] == {"S": key}
 
@@ -145,9 +141,7 @@ def test_a_worker_can_be_killed_after_a_call(cloud):
     answer, error = cloud.invoke("WorkName", {"do": "put", "key": key})
     assert error == "Unhandled"
     assert answer["errorType"] == "Runtime.ExitError"
-    item = cloud.client("dynamodb").get_item(
-        TableName=cloud.out("TableName"), Key={"PK": {"S": key}, "SK": {"S": "-"}}
-    )
+    item = cloud.client("dynamodb").get_item(TableName=cloud.out("TableName"), Key={"PK": {"S": key}, "SK": {"S": "-"}})
     assert "Item" in item
     assert cloud.local("faults")[1]["kill"]["times"] == 0
     assert cloud.invoke("WorkName", {"do": "put", "key": key})[1] is None

@@ -12,12 +12,16 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+
+from tidegate_local.cloud import Options
+from tidegate_local.control import start_detached
 
 ROOT = Path(__file__).parents[3]
 TERMINAL = {"Succeeded", "Failed", "Stopped"}
@@ -48,7 +52,7 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         """A boto3 client as a user's shell would make it."""
-        session = boto3.Session(
+        session: Any = boto3.Session(
             aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
             region_name="us-east-1",
@@ -72,20 +76,45 @@ class Cloud:
         return self.run(host, "sh", "-c", f"cat {path} 2>/dev/null || true").stdout
 
 
+def started(folder: Path) -> Cloud:
+    """The local cloud that runs in a folder."""
+    lines = tidegate(folder, "local", "env").stdout.splitlines()
+    env = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+    return Cloud(folder, env, json.loads(tidegate(folder, "local", "hosts", "--json").stdout))
+
+
+def ended(folder: Path) -> None:
+    """End it, and insist on that."""
+    down = tidegate(folder, "local", "down")
+    assert down.returncode == 0, down.stdout + down.stderr
+
+
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("local")
     parameters = itertools.chain.from_iterable(("--parameter", f"{k}={v}") for k, v in LIMITS.items())
-    started = tidegate(folder, "local", "up", "--hosts", "4", "--detach", *parameters)
-    try:
-        assert started.returncode == 0, started.stdout + started.stderr
-        lines = tidegate(folder, "local", "env").stdout.splitlines()
-        env = dict(line.removeprefix("export ").split("=", 1) for line in lines)
-        hosts = json.loads(tidegate(folder, "local", "hosts", "--json").stdout)
-        yield Cloud(folder, env, hosts)
-    finally:
-        down = tidegate(folder, "local", "down")
-    assert down.returncode == 0, down.stdout + down.stderr
+    up = tidegate(folder, "local", "up", "--hosts", "4", "--detach", *parameters)
+    assert up.returncode == 0, up.stdout + up.stderr
+    yield started(folder)
+    ended(folder)
+
+
+@pytest.fixture
+def separate_cloud(tmp_path: Path) -> Iterator[Callable[[Callable[[str], str]], Cloud]]:
+    """A local cloud of this test alone, from the template with a change: ``separate_cloud(change)``."""
+    stack, folder = tmp_path / "stack", tmp_path / "local"
+
+    def start(change: Callable[[str], str]) -> Cloud:
+        stack.mkdir()
+        for name in ("functions", "layers", "statemachines"):
+            (stack / name).symlink_to(ROOT / name)
+        (stack / "template.yaml").write_text(change((ROOT / "template.yaml").read_text()))
+        options = Options(hosts=1, parameters=LIMITS).plain()
+        start_detached(folder, stack / "template.yaml", options, outlives_caller=False)
+        return started(folder)
+
+    yield start
+    ended(folder)
 
 
 @dataclass
@@ -173,33 +202,44 @@ class Group:
         return [self.cloud.read(name, f"/srv/{self.name}/file.txt") for name in self.names]
 
 
-MakeGroup = Callable[..., Group]
+def made_group(
+    cloud: Cloud,
+    name: str,
+    hosts: int,
+    config: str = "CodeDeployDefault.AllAtOnce",
+    rollback: bool = False,
+    **options: Any,
+) -> Group:
+    """An application with one group that selects the cloud's first hosts."""
+    codedeploy, s3, ec2 = cloud.client("codedeploy"), cloud.client("s3"), cloud.client("ec2")
+    s3.create_bucket(Bucket="revisions")
+    chosen = cloud.hosts[:hosts]
+    if chosen:
+        ec2.create_tags(Resources=[host["id"] for host in chosen], Tags=[{"Key": f"test-{name}", "Value": "yes"}])
+    codedeploy.create_application(applicationName=name)
+    codedeploy.create_deployment_group(
+        applicationName=name,
+        deploymentGroupName="group",
+        deploymentConfigName=config,
+        ec2TagFilters=[{"Key": f"test-{name}", "Value": "yes", "Type": "KEY_AND_VALUE"}],
+        serviceRoleArn="arn:aws:iam::123456789012:role/service",
+        autoRollbackConfiguration={"enabled": rollback, "events": ["DEPLOYMENT_FAILURE"] if rollback else []},
+        **options,
+    )
+    return Group(cloud, name, chosen, codedeploy, s3)
 
 
 @pytest.fixture
-def group(cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[MakeGroup]:
-    """Makes the test's group: ``group(2, config="CodeDeployDefault.OneAtATime")``."""
+def make_group() -> Callable[..., Group]:
+    """Makes a group in any cloud: ``make_group(cloud, name, hosts)``."""
+    return made_group
+
+
+@pytest.fixture
+def group(cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Callable[..., Group]]:
+    """Makes the test's group: ``group(2, config="CodeDeployDefault.OneAtATime")``; all faults end with the test."""
     name = request.node.name.removeprefix("test_").translate(str.maketrans("[]", "__"))[:60].rstrip("_")
-    codedeploy, s3, ec2 = cloud.client("codedeploy"), cloud.client("s3"), cloud.client("ec2")
-    s3.create_bucket(Bucket="revisions")
-
-    def make(hosts: int, config: str = "CodeDeployDefault.AllAtOnce", rollback: bool = False, **options: Any) -> Group:
-        chosen = cloud.hosts[:hosts]
-        if chosen:
-            ec2.create_tags(Resources=[host["id"] for host in chosen], Tags=[{"Key": f"test-{name}", "Value": "yes"}])
-        codedeploy.create_application(applicationName=name)
-        codedeploy.create_deployment_group(
-            applicationName=name,
-            deploymentGroupName="group",
-            deploymentConfigName=config,
-            ec2TagFilters=[{"Key": f"test-{name}", "Value": "yes", "Type": "KEY_AND_VALUE"}],
-            serviceRoleArn="arn:aws:iam::123456789012:role/service",
-            autoRollbackConfiguration={"enabled": rollback, "events": ["DEPLOYMENT_FAILURE"] if rollback else []},
-            **options,
-        )
-        return Group(cloud, name, chosen, codedeploy, s3)
-
-    yield make
+    yield partial(made_group, cloud, name)
     cloud.page("faults", {"events": {}, "throttle": {}, "kill": None})
     cloud.page("host-faults", {})
     for host in cloud.hosts:

@@ -1,0 +1,166 @@
+"""Steps that fail for good, and executions that are no longer the deployment's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.unit.functions.machine import DEFINITION
+from tests.unit.functions.world import Account, hosts
+
+from tidegate.gateways.errors import DeniedError, ThrottledError
+from tidegate.store.deployments import deployment_key
+from tidegate.store.table import Update
+
+HALF = ("FLEET_PERCENT", 50)
+ALL = ("HOST_COUNT", 0)
+
+
+class Failing:
+    """A port one of whose calls fails from some moment on."""
+
+    def __init__(self, port: Any, name: str, error: Exception, when: Callable[[], bool]) -> None:
+        self._port, self._name, self._error, self._when = port, name, error, when
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._name and self._when():
+            raise self._error
+        return getattr(self._port, name)
+
+
+def break_port(account: Account, port: str, call: str, error: Exception, when: Callable[[], bool] = lambda: True) -> None:
+    account.wrap(lambda name, found: Failing(found, call, error, when) if name == port else found)
+
+
+@pytest.mark.parametrize(
+    ("port", "call", "state"),
+    [
+        ("bundles", "copy", "ValidateRevision"),
+        ("instances", "selected_by", "SelectTargets"),
+        ("run_command", "send", "SendCommands"),
+        ("run_command", "look", "EvaluateHealth"),
+    ],
+)
+def test_throttling_beyond_patience_ends_the_deployment_as_throttled(port: str, call: str, state: str) -> None:
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip", HALF)
+    break_port(account, port, call, ThrottledError(f"{call}: Throttling: Rate exceeded"))
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Failed", "THROTTLED")
+    assert "Rate exceeded" in item["error"]["message"]
+    retried = [name for name, error in account.executions[f"{deployed}-1"].retries if error == "ThrottledError"]
+    assert set(retried) == {state}
+    assert len(retried) >= 6
+    assert "live" not in account.group()
+    assert set(account.statuses(deployed).values()) <= {"Skipped", "Failed"}
+
+
+def test_throttling_that_passes_leaves_no_trace() -> None:
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip", HALF)
+    until = account.now + 20
+    break_port(account, "run_command", "send", ThrottledError("slow down"), lambda: account.now < until)
+    assert account.run().deployment(deployed)["status"] == "Succeeded"
+    assert {host.runs[deployed] for host in account.hosts.values()} == {1}
+
+
+def test_a_bug_in_a_step_ends_it_as_internal_error_after_those_in_flight_have_finished() -> None:
+    account = Account(hosts(4, takes=50))
+    deployed = account.deploy("v1.zip", HALF)
+    begun = account.now
+    break_port(
+        account, "run_command", "look", KeyError("CommandPlugins"), lambda: begun + 10 < account.now < begun + 150
+    )
+    account.signals_arrive = 0
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Failed", "INTERNAL_ERROR")
+    assert "CommandPlugins" in item["error"]["message"]
+    assert sorted(account.statuses(deployed).values()) == ["Skipped", "Skipped", "Succeeded", "Succeeded"]
+    codes = [each["code"] for each in account.decisions(deployed)]
+    assert codes[-1] == "FAILED"
+    assert codes.count("INTERNAL_ERROR") == 2, "told when it was noticed, and as the last verdict"
+
+
+def test_a_bug_that_stays_ends_the_deployment_within_its_drain_limit() -> None:
+    account = Account(hosts(2, takes=50))
+    deployed = account.deploy("v1.zip", HALF)
+    break_port(account, "run_command", "look", ZeroDivisionError("division by zero"))
+    begun = account.now
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Failed", "INTERNAL_ERROR")
+    assert sorted(account.statuses(deployed).values()) == ["Failed", "Skipped"]
+    rules = account.runtime.settings.rules(item)
+    assert account.now - begun < rules.drain_limit + 300
+
+
+def test_a_missing_right_is_told_with_its_action() -> None:
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip")
+    break_port(account, "instances", "selected_by", DeniedError("describing instances: AccessDenied: ec2:DescribeInstances"))
+    error = account.run().deployment(deployed)["error"]
+    assert error["code"] == "INTERNAL_ERROR"
+    assert "DeniedError" in error["message"]
+    assert "ec2:DescribeInstances" in error["message"]
+
+
+# --- generations
+
+STEPS = [name for name, state in DEFINITION["States"].items() if state["Type"] == "Task"]
+
+
+@pytest.mark.parametrize("state", [name for name in STEPS if name != "RollBackDeployment"])
+def test_an_execution_of_an_older_generation_ends_without_another_effect(state: str) -> None:
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip")
+    seen: dict[str, Any] = {}
+
+    def hand_over(name: str, _state: object) -> None:
+        if name == state and not seen:
+            account.table.write(Update(deployment_key(deployed), set={"generation": 2}))
+            seen["commands"] = len(account.fleet.commands)
+
+    account.before = hand_over
+    account.run()
+    old = account.executions[f"{deployed}-1"]
+    assert (old.status, old.path[-1]) == ("SUCCEEDED", "Ended" if state == "FinishDeployment" else "Superseded")
+    assert len(account.fleet.commands) == seen["commands"]
+    assert account.deployment(deployed)["status"] in ("Created", "InProgress")
+    account.start(deployed, 2)
+    assert account.run().deployment(deployed)["status"] == "Succeeded"
+    assert {host.runs[deployed] for host in account.hosts.values()} == {1}
+    assert [each["kind"] for each in account.decisions(deployed)].count("Finish") == 1
+
+
+def test_a_pass_overtaken_while_it_runs_writes_nothing_over_its_successor() -> None:
+    """The generation moves on between a pass's reading and its writing."""
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip")
+    overtaken: list[str] = []
+
+    def overtake() -> bool:
+        if not overtaken and account.fleet.commands:
+            overtaken.append("now")
+            account.table.write(Update(deployment_key(deployed), set={"generation": 2}))
+        return False
+
+    break_port(account, "run_command", "look", RuntimeError("never raised"), overtake)
+    account.run()
+    assert account.path(deployed)[-1] == "Superseded"
+    before = account.runtime.ledgers.load(deployed)
+    assert before is not None
+    assert before.ledger.census().in_flight == 1
+    account.start(deployed, 2)
+    assert account.run().deployment(deployed)["status"] == "Succeeded"
+
+
+def test_an_execution_started_twice_finds_nothing_to_do() -> None:
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip")
+    account.run()
+    commands, decisions = len(account.fleet.commands), len(account.decisions(deployed))
+    del account.executions[f"{deployed}-1"]
+    account.start(deployed, 1)
+    account.run()
+    assert account.path(deployed)[-1] == "Superseded"
+    assert (len(account.fleet.commands), len(account.decisions(deployed))) == (commands, decisions)
