@@ -21,8 +21,9 @@ setup: .venv/.stamp .venv-sam/.stamp ## Make .venv with python, tidegate, aws an
 demo: .venv/.stamp ## Deploy two revisions to six local hosts, watch the second one roll back
 	@$(PY) -m tidegate_cli.demo
 
-test: .venv/.stamp ## Run the tests, but for the slow ones
-	@$(PYTEST) -m "not long"
+test: .venv/.stamp ## Run the tests and the examples in the code, but for the slow ones
+	@$(PYTEST) -m "not long" --doctest-modules --ignore-glob '*/stack/functions/*' \
+	  tests layers/core/tidegate cli/tidegate_cli local/tidegate_local
 
 test-long: .venv/.stamp .venv-sam/.stamp ## Run the slow tests
 	@$(PYTEST) -m long

@@ -48,7 +48,7 @@ def run(state: State, runtime: Runtime) -> State:
     census = ledger.census()
     attempted = census.succeeded + census.failed
     rollback = _rollback_plan(deployment, status, attempted, runtime)
-    _tell(state, loaded, ledger, _last_words(status, reason, ledger, rollback), runtime, now)
+    _tell(state, loaded, ledger, _last_words(state, status, closing, ledger, rollback), runtime, now)
     finished = runtime.deployments.finish(
         deployment_id,
         status=status,
@@ -115,9 +115,7 @@ def _settled(
     return settled, skipped_rows, lost_rows
 
 
-def _rollback_plan(
-    deployment: Mapping[str, Any], status: str, attempted: int, runtime: Runtime
-) -> RollbackPlan | None:
+def _rollback_plan(deployment: Mapping[str, Any], status: str, attempted: int, runtime: Runtime) -> RollbackPlan | None:
     try:
         group = runtime.groups.get(deployment["applicationName"], deployment["deploymentGroupName"])
     except DeploymentGroupNotFoundError:
@@ -146,8 +144,16 @@ def _tell(
         runtime.table.write_many(number_decisions(deployment_id, ledger, decisions, now)[1])
 
 
-def _last_words(status: str, reason: str, ledger: Ledger, rollback: RollbackPlan | None) -> list[Decision]:
-    decisions = [Decision("Finish", status.upper(), f"{status}: {reason}", dict(ledger.census().overview))]
+def _last_words(
+    state: State, status: str, closing: Closing | None, ledger: Ledger, rollback: RollbackPlan | None
+) -> list[Decision]:
+    """How it ended and what follows. A fault of a step is told here; other verdicts EvaluateHealth has told."""
+    decisions: list[Decision] = []
+    if closing is not None and ("fault" in state or "error" in state):
+        decisions.append(Decision("Verdict", closing.code, closing.reason))
+    census = ledger.census()
+    ended = f"{status}: {census.succeeded} succeeded, {census.failed} failed, {census.skipped} skipped."
+    decisions.append(Decision("Finish", status.upper(), ended, dict(census.overview)))
     if rollback is not None:
         decisions.append(Decision("Rollback", rollback.code, rollback.reason))
     return decisions

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer
 
 from tidegate_local import patches
+from tidegate_local.http_server import KeepAliveHandler, close, serve
 from tidegate_local.patches.hooks import HOOKS
 
 
@@ -37,8 +37,9 @@ class MotoServer:
         patches.install()
         reset()
         application = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
-        serve_in_thread(self._server, "moto")
+        # moto's own handler keeps the spelling of headers with underscores.
+        handler = type("Handler", (KeepAliveHandler, MotoRequestHandler), {})
+        self._server = serve(application, "moto", handler)
         self.port = self._server.port
         # Read by moto where it calls itself.
         os.environ["MOTO_PORT"] = str(self.port)
@@ -49,15 +50,8 @@ class MotoServer:
         if self._server is None:
             return
         _stop_executions()
-        self._server.shutdown()
-        self._server.server_close()
+        close(self._server)
         self._server = None
-
-
-def serve_in_thread(server: BaseWSGIServer, name: str) -> None:
-    """Serve in a daemon thread, which soon notices that it is to end."""
-    arguments = {"poll_interval": 0.05}
-    threading.Thread(target=server.serve_forever, kwargs=arguments, name=name, daemon=True).start()
 
 
 def reset() -> None:

@@ -1,8 +1,8 @@
 """The process that runs one Lambda function's handler.
 
 Stands in for the Lambda execution environment ("Lambda execution environment lifecycle" in the Lambda developer
-guide): its own process, environment variables and module globals, kept warm between calls. Requests come as
-lines of JSON on the first file descriptor given, answers leave on the second; what the handler prints goes to the log (standard output).
+guide): its own process, environment variables and module globals, kept warm between calls. Requests come as lines of
+JSON on the first file descriptor given, answers leave on the second; what the handler prints goes to the log.
 """
 
 from __future__ import annotations

@@ -18,16 +18,16 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer
 from werkzeug.wrappers import Request, Response
 
 from tidegate_local.adapters.callers import Callers
 from tidegate_local.adapters.lambda_workers import LambdaWorkers, Result
 from tidegate_local.adapters.routes import Found, find, read_routes
 from tidegate_local.adapters.sigv4 import Caller, SignatureError, verify
+from tidegate_local.http_server import close, serve
 from tidegate_local.policy.evaluate import is_allowed
 from tidegate_local.resources.registry import Api
-from tidegate_local.server import serve_in_thread
 
 _LOG = logging.getLogger(__name__)
 _BODY_LIMIT = 10 * 1024 * 1024
@@ -42,14 +42,6 @@ class _RefusedError(Exception):
         super().__init__(message)
         self.status = status
         self.kind = kind
-
-
-class _Quiet(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's own name
-        """Say nothing."""
 
 
 class Door:
@@ -84,18 +76,16 @@ class Door:
         self._pages = pages
         self._server: BaseWSGIServer | None = None
 
-    def start(self, port: int = 0) -> int:
+    def start(self) -> int:
         """Begin to serve, and give the port."""
-        server = make_server("127.0.0.1", port, self._application, threaded=True, request_handler=_Quiet)
-        self._server = server
-        serve_in_thread(server, "door")
-        return int(server.port)
+        self._server = serve(self._application, "door")
+        return int(self._server.port)
 
     def stop(self) -> None:
         """End serving."""
         if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+            close(self._server)
+            self._server = None
 
     def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
         request = Request(environ)

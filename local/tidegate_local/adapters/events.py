@@ -64,7 +64,10 @@ class Events:
 
         def send_to_targets(rule: Any, original_event: Mapping[str, Any], transform_input: bool = True) -> None:
             del transform_input
-            if rule.state == "ENABLED" and rule.event_pattern.matches_event(original_event):
+            # A rule that has a schedule and no pattern matches nothing; moto lets it match everything.
+            if rule.state != "ENABLED" or not rule.event_pattern.get_pattern():
+                return
+            if rule.event_pattern.matches_event(original_event):
                 deliver(rule, tidy(original_event))
 
         Rule.send_to_targets = send_to_targets
@@ -218,15 +221,21 @@ def pick(path: str, event: Mapping[str, Any]) -> Any:
     return value
 
 
-def _fill(template: str, values: Mapping[str, Any]) -> str:
-    def replace(match: re.Match[str]) -> str:
-        if match.group(2) not in values:
-            return match.group(0)
-        value = values[match.group(2)]
-        if match.group(1):
-            # Inside a string only the text goes in; other values as JSON, escaped.
-            inner = value if isinstance(value, str) else json.dumps(value)
-            return match.group(1) + json.dumps(inner)[1:-1]
-        return json.dumps(value)
+_STRING_OR_NAME = re.compile(r'"(?:[^"\\]|\\.)*"|<([^<>\s]+)>')
+_NAME = re.compile(r"<([^<>\s]+)>")
 
-    return re.sub(r'((?:"[^"<]*)?)<([^<>\s]+)>', replace, template)
+
+def _fill(template: str, values: Mapping[str, Any]) -> str:
+    def in_string(match: re.Match[str]) -> str:
+        if match.group(1) not in values:
+            return match.group(0)
+        value = values[match.group(1)]
+        # Inside a string only the text goes in; other values as JSON, escaped.
+        return json.dumps(value if isinstance(value, str) else json.dumps(value))[1:-1]
+
+    def replace(match: re.Match[str]) -> str:
+        if match.group(1) is None:
+            return _NAME.sub(in_string, match.group(0))
+        return json.dumps(values[match.group(1)]) if match.group(1) in values else match.group(0)
+
+    return _STRING_OR_NAME.sub(replace, template)

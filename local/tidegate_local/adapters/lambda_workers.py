@@ -105,16 +105,6 @@ class LambdaWorkers:
         with self._lock:
             return [process.pid for pool in self._pools.values() for process in pool.all]
 
-    def warm(self, name: str) -> None:
-        """Start a worker for a function that has none."""
-        pool = self._pools[name]
-        with pool.slots:
-            if pool.idle or self._stopped:
-                return
-            process = self._start(pool)
-            with self._lock:
-                pool.idle.append(process)
-
     def invoke(self, name: str, event: Any) -> Result:
         """Call a function and wait for its answer.
 

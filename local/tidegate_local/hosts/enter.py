@@ -8,7 +8,13 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from tidegate_local.hosts import kernel
-from tidegate_local.hosts.isolation import DEFAULT_ENVIRONMENT, HOST_ROOT_VARIABLE, HostError, Isolation
+from tidegate_local.hosts.isolation import (
+    DEFAULT_ENVIRONMENT,
+    HOST_ADDRESS_VARIABLE,
+    HOST_ROOT_VARIABLE,
+    HostError,
+    Isolation,
+)
 
 _NAMESPACES = (
     ("mnt", kernel.CLONE_NEWNS),
@@ -93,6 +99,7 @@ def _become(description: Mapping[str, Any], argv: Sequence[str]) -> NoReturn:
         environment["TERM"] = os.environ["TERM"]
     if description["isolation"] == Isolation.FOLDER:
         environment[HOST_ROOT_VARIABLE] = description["root"]
+        environment[HOST_ADDRESS_VARIABLE] = description["address"]
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)

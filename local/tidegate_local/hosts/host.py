@@ -9,7 +9,13 @@ from contextlib import suppress
 from typing import Any
 
 from tidegate_local.hosts import wire
-from tidegate_local.hosts.isolation import DEFAULT_ENVIRONMENT, HOST_ROOT_VARIABLE, HostError, Isolation
+from tidegate_local.hosts.isolation import (
+    DEFAULT_ENVIRONMENT,
+    HOST_ADDRESS_VARIABLE,
+    HOST_ROOT_VARIABLE,
+    HostError,
+    Isolation,
+)
 from tidegate_local.hosts.process import HostProcess, Stream, Streams
 
 
@@ -99,6 +105,7 @@ class LocalHost:
         environment = dict(DEFAULT_ENVIRONMENT if env is None else env)
         if self.isolation is Isolation.FOLDER:
             environment.setdefault(HOST_ROOT_VARIABLE, self.root)
+            environment.setdefault(HOST_ADDRESS_VARIABLE, self.address)
         process = HostProcess(next(self._numbers), argv, self._send)
         streams = Streams(stdin, stdout, stderr)
         try:

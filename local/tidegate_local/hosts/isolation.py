@@ -21,6 +21,9 @@ class Isolation(StrEnum):
 
 HOST_ROOT_VARIABLE = "TIDEGATE_HOST_ROOT"
 
+#: Set beside it: the host's own address, which the machine's name does not tell there.
+HOST_ADDRESS_VARIABLE = "TIDEGATE_HOST_ADDRESS"
+
 #: What a process in a host starts with, as under a service manager.
 DEFAULT_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -45,6 +46,32 @@ def install() -> None:
 
     DomainDispatcherApplication.__call__ = call
     S3Response._bucket_response_post = post
+    _patch_tagging_events()
+
+
+def _patch_tagging_events() -> None:
+    """Let only PutObjectTagging tell of tags: moto does so for every object put."""
+    from moto.s3 import notifications
+    from moto.s3.responses import S3Response
+
+    original_send = notifications.send_event
+    original_tagging = S3Response.put_object_tagging
+    tagging = threading.local()
+
+    def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
+        added = event_name == notifications.S3NotificationEvent.OBJECT_TAGGING_PUT_EVENT
+        if not added or getattr(tagging, "asked", False):
+            original_send(account_id, event_name, bucket, key)
+
+    def put_object_tagging(self: Any) -> Any:
+        tagging.asked = True
+        try:
+            return original_tagging(self)
+        finally:
+            tagging.asked = False
+
+    notifications.send_event = send_event
+    S3Response.put_object_tagging = put_object_tagging
 
 
 def _form(response: Any, bucket: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""moto's HTTP server: connections that stay open, and throttling on request.
+"""moto's HTTP server: throttling on request.
 
 Follows "Throttling" of the services' API references: ThrottlingException, status 400, in the JSON protocols.
 """
@@ -22,11 +22,8 @@ _TARGETS = {
 
 def install() -> None:
     """Patch moto's server."""
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-    # Without the second line, head and body of an answer meet the delayed acknowledgement: 40 ms a call.
-    MotoRequestHandler.protocol_version = "HTTP/1.1"
-    MotoRequestHandler.disable_nagle_algorithm = True
     original = DomainDispatcherApplication.__call__
 
     def call(self: Any, environ: dict[str, Any], start_response: Any) -> Any:

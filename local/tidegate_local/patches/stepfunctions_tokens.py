@@ -15,9 +15,20 @@ _ANSWER = threading.Lock()
 
 def install() -> None:
     """Patch moto's interpreter."""
+    _patch_error_codes()
     _patch_answers()
     _patch_wait()
     _patch_error_name()
+
+
+def _patch_error_codes() -> None:
+    """Let errors reach clients under their names: most of the interpreter's have none for moto's responses."""
+    from moto.stepfunctions.parser import api
+
+    for error in vars(api).values():
+        named = isinstance(error, type) and issubclass(error, api.ServiceException) and hasattr(error, "code")
+        if named and "exception_type" not in vars(error):
+            error.exception_type = error.code
 
 
 def _endpoint(backend: Any, token: str) -> Any:

@@ -62,6 +62,16 @@ def test_an_upload_travels_through_bus_queue_and_function(cloud):
     event = json.loads(jobs[0])
     assert (event["source"], event["detail-type"]) == ("aws.s3", "Object Created")
     assert event["detail"]["object"]["key"] == key
+    assert len(jobs) == 1
+
+
+@pytest.mark.local
+def test_tags_are_told_of_when_they_are_put(cloud):
+    s3, bucket, key = cloud.client("s3"), cloud.out("BucketName"), f"drop/{uuid.uuid4().hex}"
+    s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    s3.put_object_tagging(Bucket=bucket, Key=key, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    kinds = [json.loads(body)["detail-type"] for body in wait_for_jobs(cloud, key, 2)]
+    assert sorted(kinds) == ["Object Created", "Object Tags Added"]
 
 
 def wait_for_jobs(cloud, mark, number):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 import uuid
@@ -168,21 +167,3 @@ def test_a_page_that_there_is_not(cloud):
     status, answer = cloud.local("nothing")
     assert status == 404
     assert "GET calls" in answer["message"]
-
-
-def test_workers_end_with_the_cloud(cloud):
-    cloud.invoke("WorkName", {})
-    daemon = cloud.state.pid
-    children = [
-        pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == daemon and pid != daemon
-    ]
-    # One of them is the keeper of the hosts; the others are workers.
-    assert len(children) >= 2
-
-
-def _parent(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except OSError:
-        return None

@@ -110,6 +110,39 @@ def test_a_token_is_answered_once(cloud):
     assert cloud.ended(arn)["status"] == "SUCCEEDED"
 
 
+def test_a_late_answer_is_timed_out(cloud):
+    """The execution goes on elsewhere, but the task that gave the token is over."""
+    client, key = cloud.client("stepfunctions"), unique("late")
+    park = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "HeartbeatSeconds": 1,
+        "Parameters": {
+            "FunctionName": cloud.out("WorkName"),
+            "Payload": {"do": "park", "key": key, "token.$": "$$.Task.Token"},
+        },
+        "Catch": [{"ErrorEquals": ["States.HeartbeatTimeout"], "Next": "Wait"}],
+        "Next": "Wait",
+    }
+    states = {"Park": park, "Wait": {"Type": "Wait", "Seconds": 60, "End": True}}
+    machine = cloud.machine({"StartAt": "Park", "States": states}, unique("late"))
+    arn = client.start_execution(stateMachineArn=machine)["executionArn"]
+    until = time.monotonic() + 30
+    while "WaitStateEntered" not in {
+        event["type"] for event in client.get_execution_history(executionArn=arn)["events"]
+    }:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    token = cloud.client("dynamodb").get_item(
+        TableName=cloud.out("TableName"), Key={"PK": {"S": key}, "SK": {"S": "TOKEN"}}
+    )["Item"]["token"]["S"]
+    with pytest.raises(client.exceptions.TaskTimedOut):
+        client.send_task_success(taskToken=token, output="{}")
+    with pytest.raises(client.exceptions.TaskTimedOut):
+        client.send_task_heartbeat(taskToken=token)
+    client.stop_execution(executionArn=arn)
+
+
 def test_an_unknown_token_is_invalid(cloud):
     client = cloud.client("stepfunctions")
     for call in (client.send_task_heartbeat, client.send_task_failure):

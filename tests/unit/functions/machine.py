@@ -17,11 +17,12 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 DEFINITION: dict[str, Any] = yaml.safe_load((ROOT / "statemachines" / "server_deployment.asl.yaml").read_text())
 SYNC, TOKEN = "arn:aws:states:::lambda:invoke", "arn:aws:states:::lambda:invoke.waitForTaskToken"
+TASK = "Type Resource Parameters OutputPath ResultPath HeartbeatSecondsPath Retry Catch Next"
 KNOWN = {
-    "Task": {"Type", "Resource", "Parameters", "OutputPath", "ResultPath", "HeartbeatSecondsPath", "Retry", "Catch", "Next"},
+    "Task": set(re.findall(r"\w+", TASK)),
     "Choice": {"Type", "Choices", "Default"},
     "Succeed": {"Type"},
-}  # fmt: skip
+}
 MOST_STATES = 4000
 
 Json = dict[str, Any]

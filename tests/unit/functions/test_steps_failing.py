@@ -29,7 +29,9 @@ class Failing:
         return getattr(self._port, name)
 
 
-def break_port(account: Account, port: str, call: str, error: Exception, when: Callable[[], bool] = lambda: True) -> None:
+def break_port(
+    account: Account, port: str, call: str, error: Exception, when: Callable[[], bool] = lambda: True
+) -> None:
     account.wrap(lambda name, found: Failing(found, call, error, when) if name == port else found)
 
 
@@ -97,7 +99,9 @@ def test_a_bug_that_stays_ends_the_deployment_within_its_drain_limit() -> None:
 def test_a_missing_right_is_told_with_its_action() -> None:
     account = Account(hosts(2))
     deployed = account.deploy("v1.zip")
-    break_port(account, "instances", "selected_by", DeniedError("describing instances: AccessDenied: ec2:DescribeInstances"))
+    break_port(
+        account, "instances", "selected_by", DeniedError("describing instances: AccessDenied: ec2:DescribeInstances")
+    )
     error = account.run().deployment(deployed)["error"]
     assert error["code"] == "INTERNAL_ERROR"
     assert "DeniedError" in error["message"]

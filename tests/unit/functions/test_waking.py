@@ -107,4 +107,3 @@ def test_an_event_that_comes_before_its_command_is_written_down_comes_again() ->
     account.runtime.commands.record("d-1", [flight("cmd-1")])
     assert wake_deployment.run(event, account.runtime) == {"batchItemFailures": []}
     assert account.runtime.signals.read("d-1").count == 1
-

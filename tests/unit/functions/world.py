@@ -38,7 +38,9 @@ ENV = {
     "TIDEGATE_DRAIN_SECONDS": "1200",
     "TIDEGATE_DEPLOYMENT_SECONDS": "7200",
 }
-APPSPEC = "version: 0.0\nos: linux\nhooks:\n  ValidateService:\n    - location: scripts/validate.sh\n      timeout: 30\n"
+APPSPEC = (
+    "version: 0.0\nos: linux\nhooks:\n  ValidateService:\n    - location: scripts/validate.sh\n      timeout: 30\n"
+)
 START = 1_764_000_000.0
 CALL_TAKES = 0.25  # seconds of a function's call
 
@@ -131,7 +133,9 @@ class Account:
     def start(self, deployment_id: str, generation: int) -> None:
         if f"{deployment_id}-{generation}" not in self.executions:
             self.executions[f"{deployment_id}-{generation}"] = Execution(
-                self, f"{deployment_id}-{generation}", {"deploymentId": deployment_id, "generation": generation, "pass": 0}
+                self,
+                f"{deployment_id}-{generation}",
+                {"deploymentId": deployment_id, "generation": generation, "pass": 0},
             )
             self.queue.append((deployment_id, generation))
 
@@ -174,7 +178,10 @@ class Account:
 
     def deliver(self, command_id: str, target_id: str, tries: int = 5) -> None:
         """One of SSM's events, through the queue; what WakeDeployment gives back comes again."""
-        body = {"source": "aws.ssm", "detail": {"command-id": command_id, "instance-id": target_id, "status": "Success"}}
+        body = {
+            "source": "aws.ssm",
+            "detail": {"command-id": command_id, "instance-id": target_id, "status": "Success"},
+        }
         wake = importlib.import_module("functions.wake_deployment.app")
         record = {"messageId": f"{command_id}/{target_id}", "body": json.dumps(body)}
         try:

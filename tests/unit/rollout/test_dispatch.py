@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tidegate.model.ledger import Flight, Ledger, Origin, Outcome, Purpose, cell
 from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, withdrawn
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from tests.unit.rollout.driver import BAD, FAST, GOOD, Deployment, Host, fleet
+
 from tidegate.model.ledger import Outcome, Purpose
 from tidegate.rollout import Candidate
 

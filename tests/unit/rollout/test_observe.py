@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.rollout.driver import report
+
 from tidegate.model.decisions import Diagnostics, HostReport, Sight, Sighting
 from tidegate.model.ledger import Flight, Ledger, Origin, Outcome, Purpose, cell
 from tidegate.rollout import Rules, judge, observe, to_look_at

@@ -1,4 +1,4 @@
-"""The core against a second, plain reading of the rules, over every small healthy fleet and every pattern of failures."""
+"""The core against a second, plain reading of the rules, over every small healthy fleet and pattern of failures."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import itertools
 from dataclasses import dataclass, replace
 
 import pytest
+from tests.unit.rollout.driver import report
+
 from tidegate.model.decisions import Sight, Sighting
 from tidegate.model.ledger import Ledger, Outcome
 from tidegate.rollout import Candidate, Rules, judge, observe, pick, plan
-from tests.unit.rollout.driver import report
 
 RULES = Rules()
 

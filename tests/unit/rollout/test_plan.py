@@ -6,6 +6,7 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tidegate.model.ledger import Origin, origin_of
 from tidegate.rollout import Candidate, plan
 

@@ -7,6 +7,7 @@ import random
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.unit.rollout.driver import FAST, GOOD, Deployment, Host
+
 from tidegate.model.ledger import Outcome, Purpose
 from tidegate.rollout import Candidate
 

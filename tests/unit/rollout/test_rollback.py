@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tidegate.rollout import plan_rollback
 
 LAST_GOOD = {"deploymentId": "d-GOOD00001", "revisionKey": "good", "location": {}}

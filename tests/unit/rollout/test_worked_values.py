@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.unit.rollout.driver import Deployment, Minimum, fleet, fresh
+
 from tidegate.rollout import minimum_healthy, plan
 
 ONE_AT_A_TIME = ("MOST_CONCURRENCY", 1)

@@ -6,7 +6,7 @@ set -eu
 pid=$(running_pid) || { echo "the server does not run"; exit 0; }
 kill "$pid"
 tries=100
-while running_pid >/dev/null; do
+while alive "$pid"; do
     tries=$((tries - 1))
     [ "$tries" -gt 0 ] || { echo "server $pid does not stop; killing it"; kill -9 "$pid"; break; }
     sleep 0.05

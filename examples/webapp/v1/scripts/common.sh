@@ -14,3 +14,10 @@ running_pid() {
     tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q -F "$app/server.py" || return 1
     echo "$pid"
 }
+
+# Whether a process has not ended yet. Its command line goes first, its sockets later: only then is it a zombie
+# or gone, and its port free for the next server.
+alive() {
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    case ${stat##*) } in Z*|X*) return 1 ;; esac
+}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -21,6 +24,20 @@ if TYPE_CHECKING:
 
 _MOST_COPY = 5 << 30  # CopyObject's limit
 _MOST_APPSPEC = 1 << 20
+#: What Python's archive readers raise for damaged input.
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    OverflowError,
+)
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound", "NoSuchVersion"})
 
 
@@ -79,10 +96,10 @@ class Bundles:
         return Bundle(key, head["ContentLength"], self._sha256(key), source["bundleType"].lower())
 
     def appspec(self, bundle: Bundle, source_name: str) -> str:
-        """The text of the bundle's AppSpec file; the whole archive is read, so that a broken one is found here."""
+        """The text of the bundle's AppSpec file; an archive that is not what its type says is found here."""
         try:
             data = self._zip_appspec(bundle) if bundle.type == "zip" else self._tar_appspec(bundle)
-        except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        except _BROKEN as error:
             raise RevisionFault(
                 ErrorCode.INVALID_REVISION,
                 f"{source_name} cannot be read as {bundle.type}: {error}. Check "
@@ -144,7 +161,8 @@ class Bundles:
         names: list[str] = []
         with translated("reading a bundle"):
             body: IO[bytes] = self._client.get_object(Bucket=self._bucket, Key=bundle.key)["Body"]  # type: ignore[assignment]
-            with tarfile.open(fileobj=body, mode="r|*") as archive:
+            # As hosts read them: a tar may be compressed in any way, a tgz is compressed with gzip.
+            with tarfile.open(fileobj=body, mode="r|gz" if bundle.type == "tgz" else "r|*") as archive:
                 for member in archive:
                     names.append(member.name)
                     if member.isreg() and find_appspec([member.name]) and (content := archive.extractfile(member)):

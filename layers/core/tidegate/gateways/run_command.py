@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MOST_IDS = 50  # of SendCommand and of a DescribeInstanceInformation filter
 _WAITING = frozenset({"Pending", "Delayed"})
 _RUNNING = frozenset({"InProgress", "Cancelling"})
+_LATEST = 1e11  # a time in epoch seconds is earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,36 +154,61 @@ def _sighting(row: Mapping[str, Any], deployment_id: str) -> Sighting:
 def parse_result(output: str, deployment_id: str, target_id: str) -> HostReport | None:
     """The result line in a step's output (``docs/host-contract.md``), or None where there is no valid one.
 
-    Only a result of this deployment and target is believed; whatever else the step printed is passed over.
+    Only a result of this deployment and target is believed; whatever else the step printed is passed over. What comes
+    from a host is checked to the last field: it goes into the table and the API's answers.
     """
     for line in reversed(output.splitlines()):
         if not line.startswith('{"tidegate":'):
             continue
         try:
-            result = json.loads(line)
-            return _report(result, deployment_id, target_id)
-        except (ValueError, KeyError, TypeError, IndexError):
+            return _report(json.loads(line), deployment_id, target_id)
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
     return None
 
 
 def _report(result: dict[str, Any], deployment_id: str, target_id: str) -> HostReport | None:
     status = result["status"]
-    if status not in ("Succeeded", "Failed", "NotStarted"):
+    if result["tidegate"] != 1 or status not in ("Succeeded", "Failed", "NotStarted"):
         return None
     # A host that could not read its order does not know whose it was.
     if status != "NotStarted" and (result["deployment"], result["target"]) != (deployment_id, target_id):
         return None
-    told = result.get("diagnostics")
-    return HostReport(
-        status=status,
-        events=tuple(EventRecord(*event) for event in result.get("events", ())),
-        diagnostics=told
-        and Diagnostics(
-            event=told.get("event", ""),
-            error_code=told.get("errorCode", "UnknownError"),
-            script_name=told.get("scriptName", ""),
-            message=told.get("message", ""),
-            log_tail=told.get("logTail", ""),
-        ),
+    events = tuple(_event(*event) for event in _a(list, result.get("events", [])))
+    told = _a(dict, result.get("diagnostics") or {})
+    if not told:
+        return HostReport(status, events)
+    diagnostics = Diagnostics(
+        event=_text(told.get("event", "")),
+        error_code=_text(told.get("errorCode", "UnknownError")),
+        script_name=_text(told.get("scriptName", "")),
+        message=_text(told.get("message", "")),
+        log_tail=_text(told.get("logTail", "")),
     )
+    return HostReport(status, events, diagnostics)
+
+
+def _event(name: Any, status: Any, start: Any = None, end: Any = None) -> EventRecord:
+    if status not in ("Succeeded", "Failed"):
+        raise ValueError(f"an event that was run cannot be {status!r}")
+    return EventRecord(_text(name), status, _time(start), _time(end))
+
+
+def _a(kind: type, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"a {kind.__name__} is expected, not {value!r}")
+    return value
+
+
+def _text(value: Any) -> str:
+    """A text that the table can hold: JSON allows half of a surrogate pair, UTF-8 does not."""
+    return str(_a(str, value)).encode("utf-8", "replace").decode()
+
+
+def _time(value: Any) -> float | None:
+    """Epoch seconds; JSON as Python reads it also has NaN, infinity and numbers that the table cannot hold."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LATEST:
+        raise ValueError(f"a time in epoch seconds is expected, not {value!r}")
+    return round(float(value), 3)

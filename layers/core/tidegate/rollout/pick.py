@@ -94,9 +94,11 @@ def _decision(ledger: Ledger, census: Census, chosen: int) -> Decision:
         "minimum": ledger.minimum,
         "failed": census.failed,
     }
+    limit = census.total - census.failed - ledger.minimum
     reason = (
         f"{chosen} of {count(census.pending, 'pending instance')} set going: "
-        f"{census.healthy} of {census.total} are healthy, "
-        f"{ledger.minimum} must stay so, {census.in_flight} in flight, {census.failed} failed."
+        f"with {census.failed} of {census.total} failed "
+        f"and a minimum of {ledger.minimum}, {limit} may be out at a time; {census.in_flight} were out, "
+        f"{census.healthy} are healthy."
     )
     return Decision("Batch", "BATCH", reason, facts)
