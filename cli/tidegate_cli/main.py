@@ -6,6 +6,8 @@ from importlib.metadata import entry_points
 
 import typer
 
+from tidegate_cli import views
+
 #: Packages offer groups of commands under this name; the command line itself imports none of them by name.
 GROUP = "tidegate.commands"
 
@@ -24,6 +26,7 @@ def build_app() -> typer.Typer:
     def root() -> None:
         """A deployment coordinator that speaks AWS CodeDeploy's API."""
 
+    views.register(app)
     for entry in sorted(entry_points(group=GROUP), key=lambda found: found.name):
         app.add_typer(entry.load(), name=entry.name)
     return app

@@ -130,6 +130,9 @@ class LocalCloud:
         HOOKS.count = self.counters.add
         HOOKS.emit = self.events.emit
         HOOKS.throttled = self.faults.take_throttle
+        self._make_resources()
+
+    def _make_resources(self) -> None:
         self.clients.use(self._administrator())
         self._archive = build_runner_archive(self.directory)
         self.hosting = Hosting(self.directory, self.events.emit, self.options.rerooted)

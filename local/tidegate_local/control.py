@@ -106,16 +106,7 @@ def start_detached(folder: Path, template: Path, options: Mapping[str, Any], *, 
     if not outlives_caller:
         settings["until"] = os.getpid()
     log = folder / "local.log"
-    with log.open("wb") as output:
-        daemon = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tidegate_local.daemon", json.dumps(settings), str(write_end)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=[write_end],
-            start_new_session=True,
-            cwd="/",
-        )
+    daemon = _spawn(settings, log, write_end)
     os.close(write_end)
     try:
         with os.fdopen(read_end) as report:
@@ -129,6 +120,19 @@ def start_detached(folder: Path, template: Path, options: Mapping[str, Any], *, 
         daemon.wait()
         raise ControlError(f"the local cloud did not start: {outcome['error']} (log: {log})")
     return "ready" in outcome
+
+
+def _spawn(settings: Mapping[str, Any], log: Path, report: int) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "tidegate_local.daemon", json.dumps(settings), str(report)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[report],
+            start_new_session=True,
+            cwd="/",
+        )
 
 
 def stop(folder: Path) -> None:

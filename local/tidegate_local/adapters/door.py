@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -160,12 +160,8 @@ class Door:
         stage: str,
         caller: Caller | None,
     ) -> dict[str, Any]:
-        headers: dict[str, list[str]] = {}
-        for name, value in request.headers.items():
-            headers.setdefault(name, []).append(value)
-        queries: dict[str, list[str]] = {}
-        for name, value in parse_qsl(query, keep_blank_values=True):
-            queries.setdefault(name, []).append(value)
+        headers = _gather(request.headers.items())
+        queries = _gather(parse_qsl(query, keep_blank_values=True))
         text, encoded = _body_text(body)
         now = time.time()
         return {
@@ -195,6 +191,13 @@ class Door:
             "body": text,
             "isBase64Encoded": encoded,
         }
+
+
+def _gather(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    result: dict[str, list[str]] = {}
+    for name, value in pairs:
+        result.setdefault(name, []).append(value)
+    return result
 
 
 def _identity(request: Request, caller: Caller | None) -> dict[str, str | None]:

@@ -75,19 +75,7 @@ def verify(
     SignatureError
         With the kind and text that API Gateway answers.
     """
-    if "authorization" not in headers:
-        raise SignatureError("MissingAuthenticationTokenException", "Missing Authentication Token")
-    found = _AUTHORIZATION.fullmatch(headers["authorization"].strip())
-    if found is None:
-        raise SignatureError(
-            "IncompleteSignatureException",
-            "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' "
-            "parameter. Authorization header requires 'SignedHeaders' parameter.",
-        )
-    if found["service"] != service:
-        raise SignatureError(
-            "InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'. "
-        )
+    found = _authorization(headers, service)
     stamp = headers.get("x-amz-date", "")
     _check_time(stamp, found["date"], now)
     caller = lookup(found["key"])
@@ -105,6 +93,23 @@ def verify(
             "Access Key and signing method. Consult the service documentation for details.",
         )
     return caller
+
+
+def _authorization(headers: Mapping[str, str], service: str) -> re.Match[str]:
+    if "authorization" not in headers:
+        raise SignatureError("MissingAuthenticationTokenException", "Missing Authentication Token")
+    found = _AUTHORIZATION.fullmatch(headers["authorization"].strip())
+    if found is None:
+        raise SignatureError(
+            "IncompleteSignatureException",
+            "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' "
+            "parameter. Authorization header requires 'SignedHeaders' parameter.",
+        )
+    if found["service"] != service:
+        raise SignatureError(
+            "InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'. "
+        )
+    return found
 
 
 def _check_time(stamp: str, date: str, now: datetime) -> None:

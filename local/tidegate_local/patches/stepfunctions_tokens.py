@@ -27,8 +27,8 @@ def _patch_error_codes() -> None:
 
     for error in vars(api).values():
         named = isinstance(error, type) and issubclass(error, api.ServiceException) and hasattr(error, "code")
-        if named and "exception_type" not in vars(error):
-            error.exception_type = error.code
+        if named and "TYPE" not in vars(error):
+            error.TYPE = error.code
 
 
 def _endpoint(backend: Any, token: str) -> Any:

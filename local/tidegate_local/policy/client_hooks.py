@@ -117,16 +117,7 @@ def watch_client(
 ) -> None:
     """Put a boto3 or botocore client under an authoriser and count its calls.
 
-    Parameters
-    ----------
-    client
-        The client.
-    authoriser
-        Judges each call before it is sent.
-    counts
-        Is added to.
-    after
-        Called with ``service:Operation`` after each call that succeeded.
+    Each call is judged before it is sent; ``after`` is told ``service:Operation`` of each that succeeded.
     """
 
     def judge(params: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:

@@ -114,11 +114,17 @@ def test_a_run_whose_host_found_no_valid_order_failed_with_the_host_own_words() 
     assert (change.outcome, change.message) == (Outcome.FAILED, "The order's URL has expired.")
 
 
-def test_an_ask_that_is_not_answered_either_fails_and_quotes_the_status() -> None:
-    ledger = flying(1, purpose=Purpose.REPORT)
-    (change,) = observe(ledger, {0: Sighting(Sight.UNANSWERED, detail="SSM says Failed")}, RULES, 20).changes
+def test_an_ask_that_is_not_answered_is_put_three_times_and_then_fails_with_the_status() -> None:
+    lost = Sighting(Sight.UNANSWERED, detail="SSM says Failed")
+    ledger = flying(1)
+    for times in (1, 2, 3):
+        observed = observe(ledger, {0: lost}, RULES, 20)
+        (ask,) = observed.ledger.flights
+        assert (observed.changes, ask.purpose, ask.asked) == ((), Purpose.REPORT, times)
+        ledger = replace(observed.ledger, flights=(replace(ask, command_id=f"ask-{times}", sent_at=20),))
+    (change,) = observe(ledger, {0: lost}, RULES, 20).changes
     assert change.outcome is Outcome.FAILED
-    assert "(SSM says Failed), though it was asked again" in change.message
+    assert "(SSM says Failed), though it was asked 3 times" in change.message
 
 
 def test_asks_are_cut_into_commands_of_at_most_fifty() -> None:

@@ -95,6 +95,7 @@ class Flight:
     key : unique within the deployment; it stands in the command's comment
     begun_at, sent_at : epoch seconds; ``sent_at`` is 0 until sent
     refusal : why its targets cannot be commanded at all; empty otherwise
+    asked : how often its targets have been asked for a report, this time included
     """
 
     key: str
@@ -105,6 +106,7 @@ class Flight:
     command_id: str = ""
     sent_at: float = 0.0
     refusal: str = ""
+    asked: int = 0
 
     @property
     def unsent(self) -> bool:
@@ -162,9 +164,9 @@ class Ledger:
     def moved(self, positions: Iterable[int], outcome: Outcome, stage: int | None = None) -> Ledger:
         """The ledger with some targets' outcome (and stage) changed."""
         cells = bytearray(self.cells)
+        kept, new = (0b11111000, int(outcome)) if stage is None else (0b11000, outcome | stage << 5)
         for i in positions:
-            old = cells[i]
-            cells[i] = cell(outcome, origin_of(old), stage_of(old) if stage is None else stage)
+            cells[i] = cells[i] & kept | new
         return replace(self, cells=bytes(cells))
 
 

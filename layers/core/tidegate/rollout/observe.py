@@ -36,9 +36,11 @@ def to_look_at(ledger: Ledger, changed: Collection[str], pass_number: int, rules
     The share bounds the calls of a heartbeat pass whatever the fleet's size; it rotates with the pass, so each command
     is looked at in time.
     """
-    sent = [f for f in ledger.flights if f.command_id]
-    urgent = [f for f in sent if f.command_id in changed or _overdue(f, rules, now)]
-    rest = [f for f in sent if f not in urgent]
+    urgent: list[Flight] = []
+    rest: list[Flight] = []
+    for flight in ledger.flights:
+        if flight.command_id:
+            (urgent if flight.command_id in changed or _overdue(flight, rules, now) else rest).append(flight)
     if len(rest) > rules.look_share:
         start = pass_number * rules.look_share % len(rest)
         rest = (rest[start:] + rest[:start])[: rules.look_share]
@@ -55,7 +57,7 @@ def observe(ledger: Ledger, sightings: Mapping[int, Sighting], rules: Rules, now
     A target ends when its host answered, when it did not pick up its command within ``undelivered_after`` (our own
     clock: SSM's adds the execution time-out), or when it cannot be commanded. A command that ended
     without an answer, or ran longer than ``stage_limit``, is followed by one that asks the host what it recorded; only
-    when that has no answer either does the target fail.
+    when that has no answer either, after ``most_asks`` tries, does the target fail.
     """
     return _Pass(ledger, rules, now).run(sightings)
 
@@ -71,15 +73,16 @@ class _Pass:
         self.ledger, self.rules, self.now = ledger, rules, now
         self.changes: list[TargetChange] = []
         self.cancels: dict[str, list[int]] = {}
-        self.ask: list[int] = []
+        self.ask: dict[int, int] = {}  # position to how often it has been asked, then
 
     def run(self, sightings: Mapping[int, Sighting]) -> Observed:
+        cells = self.ledger.cells
         for flight in self.ledger.flights:
             if not flight.command_id:
                 self._without_command(flight)
                 continue
             for position in flight.positions:
-                if position in sightings and self.ledger.outcome(position) is Outcome.IN_FLIGHT:
+                if position in sightings and cells[position] & 0b111 == Outcome.IN_FLIGHT:
                     self._seen(flight, position, sightings[position])
         return Observed(
             self._new_ledger(),
@@ -110,10 +113,13 @@ class _Pass:
                 self._cancel(flight, position)
                 self._fail(position, self._undelivered())
             case Sight.UNANSWERED:
-                self._unknown(flight, position, sighting.detail)
+                self._unknown(flight, position, sighting.detail, again=flight.asked < self.rules.most_asks)
             case Sight.RUNNING if age > self.rules.stage_limit:
                 self._cancel(flight, position)
-                self._unknown(flight, position, f"still running after {seconds(age)}")
+                # A host that is asked attaches to what still runs; it may take a stage's time once more, not for ever.
+                self._unknown(
+                    flight, position, f"still running after {seconds(age)}", again=flight.purpose is Purpose.RUN
+                )
 
     def _undelivered(self) -> str:
         return (
@@ -137,13 +143,14 @@ class _Pass:
                 ).strip()
         self.changes.append(TargetChange(position, Outcome.FAILED, report, message))
 
-    def _unknown(self, flight: Flight, position: int, detail: str) -> None:
-        if flight.purpose is Purpose.RUN:
-            self.ask.append(position)
+    def _unknown(self, flight: Flight, position: int, detail: str, *, again: bool) -> None:
+        if again:
+            self.ask[position] = flight.asked + 1
         else:
             self._fail(
                 position,
-                f"The instance did not say what became of its command ({detail}), though it was asked again.",
+                "The instance did not say what became of its command "
+                f"({detail}), though it was asked {flight.asked} times.",
             )
 
     def _fail(self, position: int, message: str) -> None:
@@ -169,8 +176,10 @@ class _Pass:
         )
 
     def _asking_flights(self, number: int) -> tuple[Flight, ...]:
-        size, ask = self.rules.flight_size, sorted(self.ask)
-        return tuple(
-            Flight(f"{number:04d}.{i // size:02d}", Purpose.REPORT, 0, tuple(ask[i : i + size]), self.now)
-            for i in range(0, len(ask), size)
-        )
+        flights: list[Flight] = []
+        for asked in sorted(set(self.ask.values())):
+            ask, size = sorted(p for p, times in self.ask.items() if times == asked), self.rules.flight_size
+            for i in range(0, len(ask), size):
+                key, positions = f"{number:04d}.{len(flights):02d}", tuple(ask[i : i + size])
+                flights.append(Flight(key, Purpose.REPORT, 0, positions, self.now, asked=asked))
+        return tuple(flights)

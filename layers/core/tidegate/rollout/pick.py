@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tidegate.model.decisions import Decision
-from tidegate.model.ledger import Census, Flight, Ledger, Origin, Outcome, Purpose, origin_of
+from tidegate.model.ledger import Census, Flight, Ledger, Origin, Outcome, Purpose
 from tidegate.rollout.rules import Rules
 from tidegate.rollout.words import count
 
@@ -63,7 +63,7 @@ def pick(ledger: Ledger, rules: Rules, now: float) -> Batch:
             break
         if byte & 0b111 != Outcome.PENDING:
             continue
-        if origin_of(byte) is not Origin.UNHEALTHY:
+        if byte >> 3 & 0b11 != Origin.UNHEALTHY:
             if healthy <= 0:
                 break  # order of selection: every later target is healthy too
             healthy -= 1

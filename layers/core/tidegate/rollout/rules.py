@@ -19,6 +19,7 @@ class Rules:
     heartbeat_floor, heartbeat_ceiling : shortest and longest wait between two looks
     look_share : most commands looked at by a pass that no signal woke
     flight_size : most targets of one command (SSM: 50)
+    most_asks : how often a host is asked what became of its command before it counts as lost
     """
 
     started_at: float = 0.0
@@ -30,6 +31,7 @@ class Rules:
     heartbeat_ceiling: float = 300.0
     look_share: int = 20
     flight_size: int = 50
+    most_asks: int = 3
 
     def heartbeat(self, quiet: float) -> float:
         """How long to wait when nothing has changed for ``quiet`` seconds: as long again, within bounds.

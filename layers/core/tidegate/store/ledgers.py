@@ -204,6 +204,7 @@ def _head(ledger: Ledger) -> dict[str, Any]:
                 "commandId": f.command_id,
                 "sentAt": f.sent_at,
                 "refusal": f.refusal,
+                "asked": f.asked,
             }
             for f in ledger.flights
         ],
@@ -221,6 +222,7 @@ def _ledger(head: Mapping[str, Any], cells: bytes) -> Ledger:
             command_id=f["commandId"],
             sent_at=f["sentAt"],
             refusal=f["refusal"],
+            asked=f["asked"],
         )
         for f in head["flights"]
     )

@@ -1,0 +1,50 @@
+"""``python -m bench.micro``: measure, print as tables, write ``build/bench/micro.json``; 1 where a bound is passed."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.cold_start import ROOT, cold_imports
+from bench.micro.core import LONGEST_PASS_MS, MOST_GROWTH, SIZES, growth, measured
+
+
+def main() -> int:
+    """Measure and show."""
+    console = Console(highlight=False)
+    times = measured()
+    grown = growth(times)
+    steps = list(grown)
+    table = Table("Hosts", *(f"{step} ms" for step in steps), box=None)
+    for size, row in times.items():
+        table.add_row(f"{size:,}", *(f"{row[step]:.2f}" for step in steps))
+    table.add_row("growth (1 = linear)", *(f"{grown[step]:.2f}" for step in steps))
+    console.print(table)
+    imports = cold_imports(rounds=5)
+    table = Table("Import", "ms", box=None)
+    for name, took in sorted(imports.items(), key=lambda item: -item[1]):
+        table.add_row(name, f"{took:.0f}")
+    console.print(table)
+    target = ROOT / "build" / "bench" / "micro.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    found = {"passMs": times, "growth": grown, "coldImportMs": imports}
+    target.write_text(json.dumps(found, indent=2) + "\n")
+    return _judged(console, times[SIZES[-1]]["pass"], grown["pass"])
+
+
+def _judged(console: Console, longest: float, grown: float) -> int:
+    faults = []
+    if longest > LONGEST_PASS_MS:
+        faults.append(f"A pass over {SIZES[-1]:,} hosts took {longest:.0f} ms; {LONGEST_PASS_MS:.0f} ms is the bound.")
+    if grown > MOST_GROWTH:
+        faults.append(f"A pass grows {grown:.2f} times faster than the fleet; {MOST_GROWTH} is the bound.")
+    for fault in faults:
+        console.print(fault)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
