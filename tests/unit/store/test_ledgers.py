@@ -30,6 +30,7 @@ flights = st.builds(
     command_id=text,
     sent_at=times,
     refusal=text,
+    asked=st.integers(0, 3),
 )
 ledgers = st.builds(
     Ledger,
@@ -94,7 +95,7 @@ def test_every_ledger_comes_back_as_it_was(ledger: Ledger) -> None:
 
 
 def test_every_field_survives_both_twins(table: Table) -> None:
-    flight = Flight("0001.00+", Purpose.REPORT, 2, (0, 1, 2, 7), 1764000000.125, "cmd", 1764000001.5, "no tag")
+    flight = Flight("0001.00+", Purpose.REPORT, 2, (0, 1, 2, 7), 1764000000.125, "cmd", 1764000001.5, "no tag", 2)
     closing = Closing("Stopped", "MANUAL_STOP", "Somebody asked.", 1764000002.25)
     ledger = Ledger(b"\x00\x01\xff", 2, (flight,), closing, 4, 0, 1764000003.75, settled=True)
     store = live(table)
