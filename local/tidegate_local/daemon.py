@@ -95,13 +95,29 @@ def _end_with(pid: int) -> None:
     threading.Thread(target=watch, name="watch", daemon=True).start()
 
 
+def _end_unheard(report: int, told: threading.Event) -> None:
+    """End this process when nobody waits any more for it to become ready: whoever started it was ended."""
+    poll = select.poll()
+    poll.register(report, 0)  # a pipe whose reader is gone is in error, whatever was asked for
+
+    def watch() -> None:
+        poll.poll()
+        if not told.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="unheard", daemon=True).start()
+
+
 def main() -> None:
     """Run detached: settings on the command line, the outcome as one line of JSON on the descriptor named there."""
     settings = json.loads(sys.argv[1])
     report = os.fdopen(int(sys.argv[2]), "w")
+    told = threading.Event()
+    _end_unheard(os.dup(report.fileno()), told)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
     def tell(outcome: Mapping[str, Any]) -> None:
+        told.set()
         with contextlib.suppress(OSError):
             report.write(json.dumps(outcome) + "\n")
             report.close()

@@ -196,3 +196,21 @@ def test_rerooted_hosts(folder):
     assert ran.stdout == host["root"]
     assert tidegate(folder, "down").returncode == 0
     assert not Path(host["root"]).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_start_that_nobody_waits_for_any_more_ends(folder, number):
+    starting = subprocess.Popen(
+        [*PROGRAM, "up", "--hosts", "1", "--detach"], env=environment(folder), stdout=subprocess.DEVNULL
+    )
+    until = time.monotonic() + 30
+    while not (begun := descendants(starting.pid)) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert begun
+
+    starting.send_signal(number)
+    starting.wait()
+
+    wait_gone(begun)
+    assert read_state(folder) is None
+    assert "no local cloud runs" in tidegate(folder, "down").stderr

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from tests.unit.functions.hosts import Host
 from tests.unit.functions.world import Account, hosts
 
-from tidegate.gateways.errors import RevisionFault
 from tidegate.store.errors import DeploymentGroupBusyError
 
 ALL = ("HOST_COUNT", 0)
@@ -225,150 +222,21 @@ def test_a_stop_request_before_the_first_batch_touches_no_host(state: str) -> No
     assert set(account.statuses(deployed).values()) == {"Skipped"}
 
 
-# --- what cannot begin
-
-
-def test_no_instances() -> None:
-    account = Account(hosts(2, tags={"Fleet": "other"}))
-    deployed = account.deploy("v1.zip")
-    item = account.run().deployment(deployed)
-    assert (item["status"], item["error"]["code"]) == ("Failed", "NO_INSTANCES")
-    assert (account.targets(deployed), account.fleet.commands) == ({}, {})
-
-
-def test_a_minimum_as_large_as_the_fleet() -> None:
-    account = Account(hosts(3))
-    deployed = account.deploy("v1.zip", ("HOST_COUNT", 3), autoRollback=ON_FAILURE)
-    item = account.run().deployment(deployed)
-    assert (item["status"], item["error"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS_INVALID")
-    assert "HOST_COUNT 3 asks for 3 of 3 instances" in item["error"]["message"]
-    assert set(account.statuses(deployed).values()) == {"Skipped"}
-    assert account.fleet.commands == {}
-
-
-@pytest.mark.parametrize("code", ["REVISION_MISSING", "INVALID_REVISION"])
-def test_a_revision_that_cannot_be_used(code: str) -> None:
-    account = Account(hosts(2))
-    account.bundles.appspecs["v1.zip"] = RevisionFault(code, "s3://releases/v1.zip is not to be had.")
-    deployed = account.deploy("v1.zip")
-    item = account.run().deployment(deployed)
-    assert (item["status"], item["error"]) == (
-        "Failed",
-        {"code": code, "message": "s3://releases/v1.zip is not to be had."},
-    )
-    assert account.path(deployed) == ["ValidateRevision", "RevisionValid?", "FinishDeployment", "RollBack?", "Ended"]
-    assert codes(account, deployed, "Finish") == ["FAILED"]
-    assert "live" not in account.group()
-
-
-def test_an_appspec_that_cannot_be_used_is_told_with_its_place() -> None:
-    account = Account(hosts(2))
-    account.bundles.appspecs["v1.zip"] = "version: 0.0\nos: beos\n"
-    deployed = account.deploy("v1.zip")
-    error = account.run().deployment(deployed)["error"]
-    assert error["code"] == "INVALID_REVISION"
-    assert error["message"].startswith("The AppSpec file of s3://releases/v1.zip cannot be used:")
-    assert "beos" in error["message"]
-
-
-def test_a_group_deleted_before_the_fleet_is_resolved() -> None:
-    account = Account(hosts(2))
-    deployed = account.deploy("v1.zip")
-
-    def delete(name: str, _state: object) -> None:
-        if name == "SelectTargets":
-            account.runtime.groups.delete("shop", "prod")
-
-    account.before = delete
-    item = account.run().deployment(deployed)
-    assert (item["status"], item["error"]["code"]) == ("Failed", "DEPLOYMENT_GROUP_MISSING")
-    assert "prod" in item["error"]["message"]
-    assert account.executions[f"{deployed}-1"].retries == []
-    assert "EvaluateHealth" not in account.path(deployed)
-
-
-def test_a_group_deleted_during_the_run_does_not_keep_it_from_ending() -> None:
-    account = Account(hosts(3, fails=frozenset({"v2.zip"})))
-    account.deploy("v1.zip")
-    account.run()
-    failing = account.deploy("v2.zip", autoRollback=ON_FAILURE)
-    account.clock.at(account.now + 5, lambda: account.runtime.groups.delete("shop", "prod"))
-    item = account.run().deployment(failing)
-    assert (item["status"], item["error"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
-    assert "group is gone" in item["rollback"]["rollbackMessage"]
-    assert "rollbackDeploymentId" not in item["rollback"]
-    assert len(account.executions) == 2
-
-
-# --- hosts that do not answer
-
-
-def test_a_host_that_never_picks_up_fails_by_the_deadline_and_the_rest_goes_on() -> None:
-    account = Account(hosts(3))
-    account.hosts["i-00000000000000002"].picked_up = None
-    deployed = account.deploy("v1.zip", ALL)
-    item = account.run().deployment(deployed)
-    assert (item["status"], item["overview"]["Failed"]) == ("Succeeded", 1)
-    shown = account.targets(deployed)["i-00000000000000002"]
-    assert "did not pick up its command within 2 min" in shown["lifecycleEvents"][0]["diagnostics"]["message"]
-    assert [target for _, target in account.fleet.cancelled] == ["i-00000000000000002"]
-    assert not account.runtime.targets.health("group-1")["i-00000000000000002"].healthy
-
-
-def test_a_late_host_finds_its_order_expired_and_runs_nothing() -> None:
-    account = Account(hosts(1, picked_up=200))
-    deployed = account.deploy("v1.zip")
-    assert account.run().deployment(deployed)["status"] == "Failed"
-    assert account.hosts["i-00000000000000001"].runs[deployed] == 0
-
-
-def test_an_offline_host_gets_its_command_when_it_comes_back_in_time() -> None:
+def test_a_host_that_comes_back_when_the_deployment_is_stopping_is_not_begun() -> None:
     account = Account(hosts(2))
     away = account.hosts["i-00000000000000002"]
     away.online = False
     deployed = account.deploy("v1.zip", ALL)
-    account.clock.at(account.now + 70, lambda: setattr(away, "online", True))
-    assert account.run().deployment(deployed)["overview"]["Succeeded"] == 2
 
+    def come_back_and_stop() -> None:
+        away.online = True
+        account.stop(deployed)
 
-def test_a_host_without_the_opt_in_tag_is_told_which_tag_it_lacks() -> None:
-    account = Account(hosts(2))
-    account.hosts["i-00000000000000001"].tags = {"Fleet": "demo"}
-    deployed = account.deploy("v1.zip", ALL)
-    account.run()
-    message = account.targets(deployed)["i-00000000000000001"]["lifecycleEvents"][0]["diagnostics"]["message"]
-    assert "tidegate:managed=true" in message
-    assert account.hosts["i-00000000000000001"].runs[deployed] == 0
-
-
-def test_a_lost_answer_is_fetched_from_the_hosts_record() -> None:
-    account = Account(hosts(2, answer_lost=True))
-    deployed = account.deploy("v1.zip", ALL)
-    assert account.run().deployment(deployed)["overview"]["Succeeded"] == 2
-    assert [c.order["mode"] for c in account.fleet.commands.values()] == ["run", "report"]
-    assert {host.runs[deployed] for host in account.hosts.values()} == {1}
-
-
-def test_a_host_that_hangs_is_asked_and_then_given_up() -> None:
-    account = Account(hosts(2))
-    account.hosts["i-00000000000000001"].takes = None
-    deployed = account.deploy("v1.zip", ALL)
+    account.clock.at(account.now + 5, come_back_and_stop)
     item = account.run().deployment(deployed)
-    assert (item["status"], item["overview"]["Failed"]) == ("Succeeded", 1)
-    assert account.hosts["i-00000000000000001"].runs[deployed] == 1
-
-
-def test_hosts_lost_at_the_end_are_failed_unhealthy_and_in_the_report() -> None:
-    account = Account(hosts(2, takes=None))
-    account.runtime.settings = replace(account.runtime.settings, drain=30)  # shorter than a stage may take
-    deployed = account.deploy("v1.zip")
-    account.clock.at(account.now + 6, lambda: account.stop(deployed))
-    item = account.run().deployment(deployed)
-    assert (item["status"], item["overview"]["Failed"], item["overview"]["Skipped"]) == ("Stopped", 1, 1)
-    (lost,) = [each for each, status in account.statuses(deployed).items() if status == "Failed"]
-    assert account.runtime.targets.health("group-1")[lost].healthy is False
-    installed = account.table.query(f"INSTALLED#{deployed}", index="GSI2").items
-    assert [(each["targetId"], each["result"]) for each in installed] == [(lost, "Failed")]
+    assert (item["status"], away.runs[deployed]) == ("Stopped", 0)
+    assert account.statuses(deployed) == {"i-00000000000000001": "Succeeded", "i-00000000000000002": "Skipped"}
+    assert "WITHDRAWN" in codes(account, deployed, "Batch")
 
 
 def test_the_report_names_what_was_installed_where() -> None:

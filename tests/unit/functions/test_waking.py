@@ -10,6 +10,7 @@ from functions.wake_deployment import app as wake_deployment
 from tests.unit.functions.machine import Json
 from tests.unit.functions.world import Account, hosts
 
+from tidegate.model.decisions import Sighting
 from tidegate.model.ledger import Flight, Purpose
 
 
@@ -64,6 +65,25 @@ def test_a_signal_between_look_and_parking_is_not_lost() -> None:
     account.run()
     assert waited[1] - waited[0] < 1, "answered at once instead of after the heartbeat"
     assert account.deployment(deployed)["status"] == "Succeeded"
+
+
+def test_a_command_that_ends_just_after_it_was_looked_at_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its signal comes while the pass still concludes from the older look."""
+    account = Account(hosts(1, takes=100))
+    account.signals_arrive = 0
+    deployed = account.deploy("v1.zip")
+    look, looks = account.fleet.look, list[float]()
+
+    def look_and_then_signal(command_id: str, deployment_id: str) -> dict[str, Sighting]:
+        looks.append(account.now)
+        found = look(command_id, deployment_id)
+        if len(looks) == 1:
+            account.runtime.signals.signal(deployed, [command_id])
+        return found
+
+    monkeypatch.setattr(account.fleet, "look", look_and_then_signal)
+    account.run()
+    assert looks[1] - looks[0] < 1
 
 
 def test_parking_answers_its_own_token_when_the_count_moved_on() -> None:

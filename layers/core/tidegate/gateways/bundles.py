@@ -87,6 +87,7 @@ class Bundles:
         if source.get("version"):
             copy_source["VersionId"] = source["version"]
         with translated(f"copying {name}"):
+            # Also where a copy is there already: it begins the copy's time in the bucket anew.
             self._client.copy_object(
                 Bucket=self._bucket,
                 Key=key,

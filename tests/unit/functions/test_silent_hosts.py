@@ -1,0 +1,77 @@
+"""Hosts that answer late, never, or without a word: judged by our own clock, asked, given up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.unit.functions.world import Account, hosts
+
+ALL = ("HOST_COUNT", 0)
+
+
+def test_a_host_that_never_picks_up_fails_by_the_deadline_and_the_rest_goes_on() -> None:
+    account = Account(hosts(3))
+    account.hosts["i-00000000000000002"].picked_up = None
+    deployed = account.deploy("v1.zip", ALL)
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["overview"]["Failed"]) == ("Succeeded", 1)
+    shown = account.targets(deployed)["i-00000000000000002"]
+    assert "did not pick up its command within 2 min" in shown["lifecycleEvents"][0]["diagnostics"]["message"]
+    assert [target for _, target in account.fleet.cancelled] == ["i-00000000000000002"]
+    assert not account.runtime.targets.health("group-1")["i-00000000000000002"].healthy
+
+
+def test_a_late_host_finds_its_order_expired_and_runs_nothing() -> None:
+    account = Account(hosts(1, picked_up=200))
+    deployed = account.deploy("v1.zip")
+    assert account.run().deployment(deployed)["status"] == "Failed"
+    assert account.hosts["i-00000000000000001"].runs[deployed] == 0
+
+
+def test_an_offline_host_gets_its_command_when_it_comes_back_in_time() -> None:
+    account = Account(hosts(2))
+    away = account.hosts["i-00000000000000002"]
+    away.online = False
+    deployed = account.deploy("v1.zip", ALL)
+    account.clock.at(account.now + 70, lambda: setattr(away, "online", True))
+    assert account.run().deployment(deployed)["overview"]["Succeeded"] == 2
+
+
+def test_a_host_without_the_opt_in_tag_is_told_which_tag_it_lacks() -> None:
+    account = Account(hosts(2))
+    account.hosts["i-00000000000000001"].tags = {"Fleet": "demo"}
+    deployed = account.deploy("v1.zip", ALL)
+    account.run()
+    message = account.targets(deployed)["i-00000000000000001"]["lifecycleEvents"][0]["diagnostics"]["message"]
+    assert "tidegate:managed=true" in message
+    assert account.hosts["i-00000000000000001"].runs[deployed] == 0
+
+
+def test_a_lost_answer_is_fetched_from_the_hosts_record() -> None:
+    account = Account(hosts(2, answer_lost=True))
+    deployed = account.deploy("v1.zip", ALL)
+    assert account.run().deployment(deployed)["overview"]["Succeeded"] == 2
+    assert [c.order["mode"] for c in account.fleet.commands.values()] == ["run", "report"]
+    assert {host.runs[deployed] for host in account.hosts.values()} == {1}
+
+
+def test_a_host_that_hangs_is_asked_and_then_given_up() -> None:
+    account = Account(hosts(2))
+    account.hosts["i-00000000000000001"].takes = None
+    deployed = account.deploy("v1.zip", ALL)
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["overview"]["Failed"]) == ("Succeeded", 1)
+    assert account.hosts["i-00000000000000001"].runs[deployed] == 1
+
+
+def test_hosts_lost_at_the_end_are_failed_unhealthy_and_in_the_report() -> None:
+    account = Account(hosts(2, takes=None))
+    account.runtime.settings = replace(account.runtime.settings, drain=30)  # shorter than a stage may take
+    deployed = account.deploy("v1.zip")
+    account.clock.at(account.now + 6, lambda: account.stop(deployed))
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["overview"]["Failed"], item["overview"]["Skipped"]) == ("Stopped", 1, 1)
+    (lost,) = [each for each, status in account.statuses(deployed).items() if status == "Failed"]
+    assert account.runtime.targets.health("group-1")[lost].healthy is False
+    installed = account.table.query(f"INSTALLED#{deployed}", index="GSI2").items
+    assert [(each["targetId"], each["result"]) for each in installed] == [(lost, "Failed")]
