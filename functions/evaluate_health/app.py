@@ -9,7 +9,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tidegate.model.decisions import Decision, Sighting, VerdictKind
+from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
 from tidegate.model.ledger import Flight, Outcome, Roster
 from tidegate.rollout import Observed, Verdict, judge, observe, to_look_at
 from tidegate.rollout.projection import ended_events
@@ -52,14 +52,16 @@ def run(state: State, runtime: Runtime) -> State:
 
 
 def sightings(flights: list[Flight], roster: Roster, deployment_id: str, runtime: Runtime) -> dict[int, Sighting]:
-    """What is seen of the flights' targets, by position."""
+    """What is seen of the flights' targets, by position.
+
+    A target that its command does not list (yet) counts as waiting, so that its delivery deadline holds.
+    """
     seen: dict[int, Sighting] = {}
     for flight in flights:
         by_target = runtime.run_command.look(flight.command_id, deployment_id)
         for position in flight.positions:
             target_id = roster.members[position].target_id
-            if target_id in by_target:
-                seen[position] = by_target[target_id]
+            seen[position] = by_target.get(target_id, Sighting(Sight.WAITING, detail="not listed"))
     return seen
 
 

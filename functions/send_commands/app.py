@@ -10,6 +10,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from tidegate.model.decisions import Decision
+from tidegate.model.deployment import MOST_MEMBERS, MOST_UNPACKED_BYTES
 from tidegate.model.ledger import Flight, Ledger, Purpose, Roster
 from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, withdrawn
 from tidegate.runtime import Runtime, State, stage_limit, step
@@ -111,7 +112,7 @@ def publish(deployment: Mapping[str, Any], flight: Flight, runtime: Runtime) -> 
         "appspec": json.loads(deployment["appspec"]),
         "runner": orders.runner(delivery + 60),
         "progress": orders.progress_grant(deployment["deploymentId"], whole_stage),
-        "limits": {"maxRevisions": 5, "maxUnpackedBytes": 20 << 30, "maxMembers": 200_000},
+        "limits": {"maxRevisions": 5, "maxUnpackedBytes": MOST_UNPACKED_BYTES, "maxMembers": MOST_MEMBERS},
     }
     for name in ("deploymentId", "applicationName", "deploymentGroupName", "deploymentGroupId"):
         order[name] = deployment[name]

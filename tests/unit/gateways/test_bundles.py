@@ -199,6 +199,24 @@ def test_an_appspec_beyond_all_measure_is_refused_without_reading_it_all(store: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("bound", "value", "told"),
+    [("MOST_MEMBERS", 2, "more than 2 members"), ("MOST_UNPACKED_BYTES", 1 << 30, "unpacks to more than 1 GiB")],
+)
+def test_what_hosts_would_not_unpack_is_refused_before_them(
+    store: Store, kind: str, bound: str, value: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"tidegate.gateways.bundles.{bound}", value)
+    small = packed(kind, {"appspec.yml": APPSPEC, "a": b"a"})
+    assert store.read(small, kind) == APPSPEC.decode()
+    if bound == "MOST_MEMBERS":
+        assert told in store.fault(packed(kind, {"appspec.yml": APPSPEC, "a": b"a", "b": b"b"}), kind)
+    else:
+        monkeypatch.setattr("tidegate.gateways.bundles.MOST_UNPACKED_BYTES", len(APPSPEC))
+        assert "unpacks to more than" in store.fault(small, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_appspec_that_is_no_text_is_refused(store: Store, kind: str) -> None:
     assert "is not UTF-8 text" in store.fault(packed(kind, {"appspec.yml": b"\xff\xfe\x00"}), kind)
 

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from tidegate.appspec import find_appspec
 from tidegate.gateways.errors import RevisionFault, error_code, translated
-from tidegate.model.deployment import ErrorCode
+from tidegate.model.deployment import MOST_MEMBERS, MOST_UNPACKED_BYTES, ErrorCode
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -106,6 +106,8 @@ class Bundles:
                 f"{source_name} cannot be read as {bundle.type}: {error}. Check "
                 "the revision's bundleType and the archive.",
             ) from error
+        except _TooMuchError as error:
+            raise RevisionFault(ErrorCode.INVALID_REVISION, f"{source_name} {error}.") from error
         if data is None:
             raise RevisionFault(
                 ErrorCode.INVALID_REVISION,
@@ -150,6 +152,7 @@ class Bundles:
     def _zip_appspec(self, bundle: Bundle) -> bytes | None:
         file = io.BufferedReader(_RangeReader(self._client, self._bucket, bundle), 1 << 18)
         with zipfile.ZipFile(file) as archive:
+            _bounded(len(archive.filelist), sum(member.file_size for member in archive.filelist))
             name = find_appspec(archive.namelist())
             if name is None:
                 return None
@@ -160,16 +163,36 @@ class Bundles:
         """Streams: the names decide only at the end which of the candidates counts."""
         candidates: dict[str, bytes] = {}
         names: list[str] = []
+        unpacked, folder = 0, ""
         with translated("reading a bundle"):
             body: IO[bytes] = self._client.get_object(Bucket=self._bucket, Key=bundle.key)["Body"]  # type: ignore[assignment]
             # As hosts read them: a tar may be compressed in any way, a tgz is compressed with gzip.
             with tarfile.open(fileobj=body, mode="r|gz" if bundle.type == "tgz" else "r|*") as archive:
                 for member in archive:
                     names.append(member.name)
-                    if member.isreg() and find_appspec([member.name]) and (content := archive.extractfile(member)):
+                    unpacked += member.size
+                    _bounded(len(names), unpacked)
+                    if not member.isreg() or not find_appspec([member.name]):
+                        continue
+                    # An AppSpec below the root counts only in the archive's one folder: none of another is kept.
+                    top = member.name.removeprefix("./").rpartition("/")[0]
+                    folder = folder or top
+                    if top in ("", folder) and (content := archive.extractfile(member)):
                         candidates[member.name] = content.read(_MOST_APPSPEC + 1)
         name = find_appspec(names)
         return candidates.get(name) if name is not None else None
+
+
+def _bounded(members: int, unpacked: int) -> None:
+    """Refuse here what hosts would refuse, before any of them is touched."""
+    if members > MOST_MEMBERS:
+        raise _TooMuchError(f"has more than {MOST_MEMBERS} members")
+    if unpacked > MOST_UNPACKED_BYTES:
+        raise _TooMuchError(f"unpacks to more than {MOST_UNPACKED_BYTES >> 30} GiB")
+
+
+class _TooMuchError(Exception):
+    """The archive holds more than a host would unpack."""
 
 
 class _NotThereError(Exception):

@@ -20,6 +20,10 @@ IN_PLACE_EVENTS: Final = (
 #: Events whose scripts come from the previous revision and which ``ignoreApplicationStopFailures`` covers.
 PREVIOUS_REVISION_EVENTS: Final = frozenset({"ApplicationStop", "BeforeBlockTraffic", "AfterBlockTraffic"})
 
+#: What a bundle may hold, checked before the deployment begins and again on each host.
+MOST_MEMBERS: Final = 200_000
+MOST_UNPACKED_BYTES: Final = 20 << 30
+
 ROLLBACK_CREATOR: Final = "codeDeployRollback"
 
 
