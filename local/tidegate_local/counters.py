@@ -10,27 +10,39 @@ FIGURES = ("stateTransitions", "lambda", "ssm", "dynamodbReads", "dynamodbWrites
 
 
 class Counters:
-    """Thread-safe counts by name."""
+    """Thread-safe counts by name, in all and by the function that made the calls."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[str, int] = {}
+        self._by_function: dict[str, dict[str, int]] = {}
 
     def add(self, name: str, number: int = 1) -> None:
         """Add to one count."""
-        with self._lock:
-            self._counts[name] = self._counts.get(name, 0) + number
+        self.add_all({name: number})
 
-    def add_all(self, counts: Mapping[str, int]) -> None:
-        """Add several counts at once."""
+    def add_all(self, counts: Mapping[str, int], function: str = "") -> None:
+        """Add several counts at once; ``function`` is the logical id of the one that made the calls."""
         with self._lock:
-            for name, number in counts.items():
-                self._counts[name] = self._counts.get(name, 0) + number
+            _add(self._counts, counts)
+            if function:
+                _add(self._by_function.setdefault(function, {}), counts)
 
     def read(self, *, reset: bool = False) -> dict[str, int]:
         """Read all counts; with ``reset`` they start again from zero, and nothing is lost between."""
+        return self.read_with_functions(reset=reset)[0]
+
+    def read_with_functions(self, *, reset: bool = False) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+        """Read the counts in all, and those of each function."""
         with self._lock:
             result = {**dict.fromkeys(FIGURES, 0), **self._counts}
+            by_function = {name: dict(counts) for name, counts in self._by_function.items()}
             if reset:
                 self._counts.clear()
-            return result
+                self._by_function.clear()
+            return result, by_function
+
+
+def _add(to: dict[str, int], counts: Mapping[str, int]) -> None:
+    for name, number in counts.items():
+        to[name] = to.get(name, 0) + number

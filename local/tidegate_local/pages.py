@@ -28,7 +28,8 @@ class Pages:
     def serve(self, method: str, name: str, query: Mapping[str, str], body: bytes) -> tuple[int, Any]:
         """Answer a request with a status and something that JSON can hold."""
         if (method, name) == ("GET", "calls"):
-            return 200, self._counters.read(reset=query.get("reset") == "1")
+            counts, by_function = self._counters.read_with_functions(reset=query.get("reset") == "1")
+            return 200, {**counts, "byFunction": by_function}
         if (method, name) == ("GET", "faults"):
             return 200, self._faults.describe()
         try:

@@ -126,7 +126,7 @@ def _deploy(
     seen.deployments.append(last)
     counted = {name: count - before.get(name, 0) for name, count in cloud.calls().items() if name in CALLS}
     calls = ", ".join(f"{counted[name]} {name}" for name in CALLS if name in counted)
-    console.print(f"{last.status} in {duration(last.seconds)}; calls, with those of watching: {calls}")
+    console.print(f"{last.status} in {duration(last.seconds)}; calls but for those of the API: {calls}")
     return last
 
 

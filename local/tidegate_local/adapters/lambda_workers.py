@@ -121,7 +121,7 @@ class LambdaWorkers:
             For an unknown function.
         """
         pool = self._pools[function_name(name)]
-        self._counters.add("lambda")
+        self._counters.add_all({"lambda": 1}, pool.function.logical_id)
         with pool.slots:
             return self._run(pool, event)
 
@@ -181,7 +181,7 @@ class LambdaWorkers:
         try:
             answer = process.receive(until) if sent else None
             while answer is not None and "result" not in answer and "failure" not in answer:
-                self._counters.add_all(answer.get("counts", {}))
+                self._counters.add_all(answer.get("counts", {}), function.logical_id)
                 answer = process.receive(until)
         except TimeoutError:
             process.kill()
@@ -190,7 +190,7 @@ class LambdaWorkers:
             return _failure("Sandbox.Timedout", text)
         if answer is None:
             return self._died(pool, process, request_id)
-        self._counters.add_all(answer.get("counts", {}))
+        self._counters.add_all(answer.get("counts", {}), function.logical_id)
         with self._lock:
             keep = not self._stopped
             if keep:
