@@ -87,14 +87,20 @@ class DemoCloud:
         api: Mapping[str, int] = counted.get("byFunction", {}).get("ApiFunction", {})
         return {name: value - api.get(name, 0) for name, value in counted.items() if isinstance(value, int)}
 
-    def down(self, patience: float = 10.0) -> list[str]:
-        """Take everything down, and return what is left of it after `patience` seconds: nothing, or a fault."""
-        with suppress(UserError):
-            self._local("down")
+    def down(self, patience: float = 30.0) -> list[str]:
+        """Take everything down, and return what is left of it after `patience` seconds: nothing, or a fault.
+
+        Asked again while something is left: an interrupt that came just as ``up`` was being started leaves it behind
+        unknown to us, and what it starts appears only later.
+        """
         deadline = time.monotonic() + patience
-        while (left := leftovers(self.directory, self._namespaces)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return left
+        while True:
+            with suppress(UserError):
+                self._local("down")
+            left = leftovers(self.directory, self._namespaces)
+            if not left or time.monotonic() > deadline:
+                return left
+            time.sleep(0.2)
 
     def keep_logs(self, target: Path) -> None:
         """Copy the cloud's log files into `target`, for looking into a failure."""
