@@ -142,6 +142,15 @@ class Group:
         files = {"appspec.yml": self.appspec(hooks), "file.txt": content, **(scripts or {})}
         return self.upload(self.archive(files))
 
+    def push_counting(self, note: str, then: str = "") -> dict[str, Any]:
+        """A revision whose AfterInstall script notes each of its runs outside what deployments clean up."""
+        hooks = "hooks:\n  AfterInstall:\n    - location: count.sh\n      timeout: 20\n"
+        return self.push("x", hooks, {"count.sh": f'#!/bin/sh\necho "$DEPLOYMENT_ID" >> /var/tmp/{note}\n{then}\n'})
+
+    def runs(self, host: str, note: str) -> list[str]:
+        """The deployments that a counting script was run for."""
+        return self.cloud.read(host, f"/var/tmp/{note}").split()
+
     @staticmethod
     def archive(files: Mapping[str, str]) -> bytes:
         """A zip of texts; scripts (``*.sh``) are executable."""

@@ -9,18 +9,6 @@ import pytest
 
 pytestmark = pytest.mark.local
 
-COUNT = "hooks:\n  AfterInstall:\n    - location: count.sh\n      timeout: 20\n"
-
-
-def counting(name: str, then: str = "") -> dict[str, str]:
-    """A script that notes each of its runs outside what deployments clean up."""
-    return {"count.sh": f'#!/bin/sh\necho "$DEPLOYMENT_ID" >> /var/tmp/{name}\n{then}\n'}
-
-
-def runs(fleet: Any, host: str, name: str) -> list[str]:
-    """The deployments that the counting script was run for."""
-    return list(fleet.cloud.read(host, f"/var/tmp/{name}").split())
-
 
 def message(fleet: Any, deployment: str, host: str) -> str:
     """Why a host failed."""
@@ -32,7 +20,7 @@ def test_a_host_whose_agent_is_away_fails_and_the_others_go_on(group: Any) -> No
     fleet = group(2)
     fleet.cloud.page("agent", {"host": "host-2", "online": False})
 
-    deployment = fleet.deploy(fleet.push("x", COUNT, counting("away")))
+    deployment = fleet.deploy(fleet.push_counting("away"))
     info = fleet.wait(deployment)
 
     assert info["status"] == "Succeeded"  # all at once: one success is enough
@@ -41,32 +29,32 @@ def test_a_host_whose_agent_is_away_fails_and_the_others_go_on(group: Any) -> No
         "host-2": "Failed",
     }
     assert "not reachable" in message(fleet, deployment, "host-2")
-    assert runs(fleet, "host-2", "away") == []
+    assert fleet.runs("host-2", "away") == []
 
 
 def test_a_host_that_comes_back_in_time_is_deployed_to(group: Any) -> None:
     fleet = group(1)
     fleet.cloud.page("agent", {"host": "host-1", "online": False})
-    deployment = fleet.deploy(fleet.push("x", COUNT, counting("back")))
+    deployment = fleet.deploy(fleet.push_counting("back"))
     fleet.until(deployment, lambda info: info.get("deploymentOverview", {}).get("InProgress") == 1)
 
     fleet.cloud.page("agent", {"host": "host-1", "online": True})
 
     assert fleet.wait(deployment)["status"] == "Succeeded"
-    assert runs(fleet, "host-1", "back") == [deployment]
+    assert fleet.runs("host-1", "back") == [deployment]
 
 
 def test_a_command_delivered_after_its_order_expired_runs_nothing(group: Any) -> None:
     fleet = group(1)
     fleet.cloud.page("host-faults", {"delivery_delay_seconds": 14, "deliver_cancelled": True})
 
-    deployment = fleet.deploy(fleet.push("x", COUNT, counting("late")))
+    deployment = fleet.deploy(fleet.push_counting("late"))
     info = fleet.wait(deployment)
     time.sleep(6)  # the command arrives in this time, after the deployment has ended
 
     assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
     assert "did not pick up its command" in message(fleet, deployment, "host-1")
-    assert runs(fleet, "host-1", "late") == []
+    assert fleet.runs("host-1", "late") == []
     assert fleet.files() == [""]
 
 
@@ -85,57 +73,57 @@ def test_the_death_of_the_step_leaves_the_runner_and_its_result(group: Any) -> N
     fleet = group(1)
     fleet.cloud.page("host-faults", {"step_death_seconds": 2})
 
-    deployment = fleet.deploy(fleet.push("x", COUNT, counting("death", "sleep 3")))
+    deployment = fleet.deploy(fleet.push_counting("death", "sleep 3"))
     # The steps of the questions die too, until the fault is over; the first answer after that is the runner's own.
     time.sleep(6)
     fleet.cloud.page("host-faults", {})
 
     assert fleet.wait(deployment)["status"] == "Succeeded"
-    assert runs(fleet, "host-1", "death") == [deployment]
+    assert fleet.runs("host-1", "death") == [deployment]
 
 
 def test_a_command_delivered_twice_runs_once(group: Any) -> None:
     fleet = group(1)
     fleet.cloud.page("host-faults", {"duplicate_delivery": True})
-    deployment = fleet.deploy(fleet.push("x", COUNT, counting("twice", "sleep 1")))
+    deployment = fleet.deploy(fleet.push_counting("twice", "sleep 1"))
     assert fleet.wait(deployment)["status"] == "Succeeded"
-    assert runs(fleet, "host-1", "twice") == [deployment]
+    assert fleet.runs("host-1", "twice") == [deployment]
 
 
 def test_a_handler_killed_between_sending_and_recording(group: Any) -> None:
     fleet = group(2)
     fleet.cloud.page("faults", {"kill": {"function": "SendCommandsFunction", "after": "ssm:SendCommand", "times": 1}})
 
-    deployment = fleet.deploy(fleet.push("x", COUNT, counting("killed")))
+    deployment = fleet.deploy(fleet.push_counting("killed"))
 
     assert fleet.wait(deployment)["status"] == "Succeeded"
     assert fleet.cloud.page("faults")["kill"]["times"] == 0, "the fault must have struck"
-    assert [runs(fleet, name, "killed") for name in fleet.names] == [[deployment], [deployment]]
+    assert [fleet.runs(name, "killed") for name in fleet.names] == [[deployment], [deployment]]
 
 
 def test_lost_events_cost_a_heartbeat_and_no_more(group: Any) -> None:
     fleet = group(2, config="CodeDeployDefault.OneAtATime")
     fleet.cloud.page("faults", {"events": {"lose": 1}})
-    deployment = fleet.deploy(fleet.push("x", COUNT, counting("lost")))
+    deployment = fleet.deploy(fleet.push_counting("lost"))
     assert fleet.wait(deployment)["status"] == "Succeeded"
-    assert [runs(fleet, name, "lost") for name in fleet.names] == [[deployment], [deployment]]
+    assert [fleet.runs(name, "lost") for name in fleet.names] == [[deployment], [deployment]]
 
 
 def test_doubled_events_are_harmless(group: Any) -> None:
     fleet = group(2, config="CodeDeployDefault.OneAtATime")
     fleet.cloud.page("faults", {"events": {"double": 1}})
-    deployment = fleet.deploy(fleet.push("x", COUNT, counting("doubled")))
+    deployment = fleet.deploy(fleet.push_counting("doubled"))
     assert fleet.wait(deployment)["status"] == "Succeeded"
-    assert [runs(fleet, name, "doubled") for name in fleet.names] == [[deployment], [deployment]]
+    assert [fleet.runs(name, "doubled") for name in fleet.names] == [[deployment], [deployment]]
 
 
 def test_a_throttled_service_is_waited_for(group: Any) -> None:
     fleet = group(1)
     fleet.cloud.page("faults", {"throttle": {"ssm:SendCommand": 3}})
-    deployment = fleet.deploy(fleet.push("x", COUNT, counting("throttled")))
+    deployment = fleet.deploy(fleet.push_counting("throttled"))
     assert fleet.wait(deployment)["status"] == "Succeeded"
     assert fleet.cloud.page("faults")["throttle"]["ssm:SendCommand"] == 0, "the fault must have struck"
-    assert runs(fleet, "host-1", "throttled") == [deployment]
+    assert fleet.runs("host-1", "throttled") == [deployment]
 
 
 def test_an_instance_without_the_opt_in_tag_is_refused(group: Any) -> None:
@@ -144,9 +132,9 @@ def test_an_instance_without_the_opt_in_tag_is_refused(group: Any) -> None:
     outsider = fleet.hosts[1]["id"]
     ec2.delete_tags(Resources=[outsider], Tags=[{"Key": "tidegate:managed"}])
     try:
-        deployment = fleet.deploy(fleet.push("x", COUNT, counting("opt-in")))
+        deployment = fleet.deploy(fleet.push_counting("opt-in"))
         assert fleet.wait(deployment)["status"] == "Succeeded"
     finally:
         ec2.create_tags(Resources=[outsider], Tags=[{"Key": "tidegate:managed", "Value": "true"}])
     assert "tidegate:managed=true" in message(fleet, deployment, "host-2")
-    assert runs(fleet, "host-2", "opt-in") == []
+    assert fleet.runs("host-2", "opt-in") == []

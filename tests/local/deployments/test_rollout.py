@@ -9,13 +9,6 @@ import pytest
 
 pytestmark = pytest.mark.local
 
-COUNT = "hooks:\n  AfterInstall:\n    - location: count.sh\n      timeout: 20\n"
-
-
-def counting(name: str, then: str = "") -> dict[str, str]:
-    """A script that notes each of its runs outside what deployments clean up."""
-    return {"count.sh": f'#!/bin/sh\necho "$DEPLOYMENT_ID" >> /var/tmp/{name}\n{then}\n'}
-
 
 def test_two_revisions_one_after_the_other(group: Any) -> None:
     fleet = group(3, config="CodeDeployDefault.OneAtATime")
@@ -79,7 +72,7 @@ def test_a_first_failure_has_nothing_to_roll_back_to(group: Any) -> None:
 
 def test_a_busy_group_names_its_live_deployment(group: Any) -> None:
     fleet = group(1)
-    revision = fleet.push("x", COUNT, counting("busy", "sleep 3"))
+    revision = fleet.push_counting("busy", "sleep 3")
     live = fleet.deploy(revision)
 
     with pytest.raises(fleet.codedeploy.exceptions.DeploymentLimitExceededException) as refusal:
@@ -91,7 +84,7 @@ def test_a_busy_group_names_its_live_deployment(group: Any) -> None:
 
 def test_stopped_by_hand_lets_what_runs_finish(group: Any) -> None:
     fleet = group(2, config="CodeDeployDefault.OneAtATime")
-    deployment = fleet.deploy(fleet.push("x", COUNT, counting("stopped", "sleep 4")))
+    deployment = fleet.deploy(fleet.push_counting("stopped", "sleep 4"))
     fleet.until(deployment, lambda info: info.get("deploymentOverview", {}).get("InProgress") == 1)
 
     assert fleet.codedeploy.stop_deployment(deploymentId=deployment)["status"] in ("Pending", "Succeeded")
@@ -167,7 +160,7 @@ def test_a_script_that_hangs_past_its_timeout(group: Any) -> None:
 
 def test_the_events_in_progress_are_seen_while_they_run(group: Any) -> None:
     fleet = group(1)
-    deployment = fleet.deploy(fleet.push("x", COUNT, counting("seen", "sleep 3")))
+    deployment = fleet.deploy(fleet.push_counting("seen", "sleep 3"))
     end = time.monotonic() + 20
     seen: set[str] = set()
     while time.monotonic() < end and "AfterInstall" not in seen:
