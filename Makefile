@@ -1,7 +1,7 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-long lint format bench build lock clean
+.PHONY: help setup demo test test-long fuzz lint format bench build lock clean
 MAKEFLAGS += --no-builtin-rules
 
 PY       := .venv/bin/python
@@ -28,12 +28,17 @@ test: .venv/.stamp ## Run the tests and the examples in the code, but for the sl
 test-long: .venv/.stamp .venv-sam/.stamp ## Run the slow tests
 	@$(PYTEST) -m long
 
+fuzz: .venv/.stamp ## Throw generated bundles and AppSpecs at the host runner (FUZZ_EXAMPLES each; about ten minutes)
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-20000} timeout 1200 $(PYTEST) --timeout 1200 tests/unit/runner/test_fuzz.py
+
 lint: .venv/.stamp .venv-sam/.stamp ## Check style, types, directions of import, and the template
 	@mkdir -p build
 	@echo "lint: ruff check"        && $(PY) -m ruff check --quiet $(CODE)
 	@echo "lint: ruff format"       && $(PY) -m ruff format --quiet --check $(CODE) \
 	  || { $(PY) -m ruff format --check $(CODE); echo "Remedy: make format"; exit 1; }
 	@echo "lint: mypy --strict"     && $(PY) -m mypy --strict --no-error-summary $(TYPED)
+	@echo "lint: vermin (the host runner runs on Python 3.6)" && .venv/bin/vermin --quiet --violations --no-tips \
+	  --target=3.6- --backport typing layers/runner/tidegate_runner
 	@echo "lint: directions of import" && .venv/bin/lint-imports --no-cache >build/lint-imports.txt 2>&1 \
 	  || { cat build/lint-imports.txt; exit 1; }
 	@echo "lint: sam validate"      && $(SAM) validate --lint >build/sam-validate.txt 2>&1 \

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bench.cold_start import ROOT, cold_imports
 from bench.core import pass_times
+from bench.micro.runner import runner_costs, show_runner
 
 BUDGETS = {"handler": 400.0, "rollout": 40.0}
 """Milliseconds that an import may take on Lambda (first call's set-up not counted here)."""
@@ -28,9 +29,11 @@ def main() -> None:
     for size, times in passes.items():
         table.add_row(f"{size:,}", *(f"{times[step]:.2f}" for step in ("plan", "judge", "pick")))
     console.print(table)
+    runner = runner_costs()
+    show_runner(console, runner)
     target = Path(ROOT, "build", "bench.json")
     target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps({"coldImportMs": imports, "passMs": passes}, indent=2) + "\n")
+    target.write_text(json.dumps({"coldImportMs": imports, "passMs": passes, "runner": runner}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bench.cold_start import ROOT, cold_imports
 from bench.micro.core import LONGEST_PASS_MS, MOST_GROWTH, SIZES, growth, measured
+from bench.micro.runner import runner_costs, runner_faults, show_runner
 
 
 def main() -> int:
@@ -28,15 +29,16 @@ def main() -> int:
     for name, took in sorted(imports.items(), key=lambda item: -item[1]):
         table.add_row(name, f"{took:.0f}")
     console.print(table)
+    runner = runner_costs()
+    show_runner(console, runner)
     target = ROOT / "build" / "bench" / "micro.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    found = {"passMs": times, "growth": grown, "coldImportMs": imports}
+    found = {"passMs": times, "growth": grown, "coldImportMs": imports, "runner": runner}
     target.write_text(json.dumps(found, indent=2) + "\n")
-    return _judged(console, times[SIZES[-1]]["pass"], grown["pass"])
+    return _judged(console, times[SIZES[-1]]["pass"], grown["pass"], runner_faults(runner))
 
 
-def _judged(console: Console, longest: float, grown: float) -> int:
-    faults = []
+def _judged(console: Console, longest: float, grown: float, faults: list[str]) -> int:
     if longest > LONGEST_PASS_MS:
         faults.append(f"A pass over {SIZES[-1]:,} hosts took {longest:.0f} ms; {LONGEST_PASS_MS:.0f} ms is the bound.")
     if grown > MOST_GROWTH:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from tidegate_cli import host
 from tidegate_cli.decisions import decisions
+from tidegate_cli.logs import logs
 from tidegate_cli.report import report
 from tidegate_cli.watch import watch
 
@@ -12,6 +14,7 @@ __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``watch``, ``report`` and ``decisions`` to `app`."""
-    for command in (watch, report, decisions):
+    """Add ``watch``, ``logs``, ``report``, ``decisions`` and the group ``host`` to `app`."""
+    for command in (watch, logs, report, decisions):
         app.command()(command)
+    app.add_typer(host.app)

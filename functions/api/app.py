@@ -38,6 +38,7 @@ def services() -> Services:
         executions=_Executions(runtime),
         signals=runtime.signals,
         progress=runtime.progress,
+        logs=runtime.logs,
         clock=runtime.clock,
         new_id=runtime.new_deployment_id,
         new_uuid=runtime.new_uuid,

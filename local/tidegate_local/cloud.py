@@ -26,6 +26,7 @@ from tidegate_local.pages import Pages
 from tidegate_local.patches.hooks import HOOKS
 from tidegate_local.policy.requests import Place
 from tidegate_local.policy.roles import Roles
+from tidegate_local.policy.server_judge import ServerJudge
 from tidegate_local.provisioner import Provisioner
 from tidegate_local.resources.registry import Stack
 from tidegate_local.runner_archive import build_runner_archive
@@ -134,8 +135,11 @@ class LocalCloud:
 
     def _make_resources(self) -> None:
         self.clients.use(self._administrator())
+        HOOKS.judge = ServerJudge(Callers(ACCOUNT), self.place, self.clients.tags_of, self.clients.keys.access_key)
         self._archive = build_runner_archive(self.directory)
-        self.hosting = Hosting(self.directory, self.events.emit, self.options.rerooted)
+        self.hosting = Hosting(
+            self.directory, self.events.emit, self.options.rerooted, self.clients.admin, self.server.url
+        )
         self.hosting.begin(self.options.hosts, self.options.tags)
         stack = self._provision()
         self._open_door(stack)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tidegate_local.adapters import ssm
+from tidegate_local.adapters.instance_metadata import InstanceMetadata, make_host_role, variables
 from tidegate_local.faults import FaultsError
 from tidegate_local.hosts import Fleet, Isolation
+from tidegate_local.hosts.metadata import MetadataEndpoint
 from tidegate_local.pages import Pages
 
 
@@ -24,11 +26,25 @@ class Hosting:
         Puts events on the default bus.
     rerooted
         Whether hosts are to be re-rooted folders even where more is allowed.
+    client
+        Makes the administrator's client of a service.
+    endpoint
+        Where AWS's clients in the hosts reach the local cloud.
     """
 
-    def __init__(self, directory: Path, emit: Callable[[Mapping[str, Any]], None], rerooted: bool) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        emit: Callable[[Mapping[str, Any]], None],
+        rerooted: bool,
+        client: Callable[[str], Any],
+        endpoint: str,
+    ) -> None:
         self.fleet = Fleet(directory, Isolation.FOLDER if rerooted else None)
         self._commands = ssm.install(self.fleet, emit)
+        self._client = client
+        self._endpoint = endpoint
+        self._metadata: list[MetadataEndpoint] = []
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
 
@@ -38,11 +54,23 @@ class Hosting:
         def start() -> None:
             try:
                 self.fleet.start(count, {ssm.OPT_IN_TAG: "true", **tags}, ssm.register_instance)
+                self._tell_hosts_of_themselves()
             except BaseException as error:
                 self._failure = error
 
         self._thread = threading.Thread(target=start, name="hosts")
         self._thread.start()
+
+    def _tell_hosts_of_themselves(self) -> None:
+        """Give each host an instance profile and an instance-metadata endpoint of its own."""
+        make_host_role(self._client)
+        for host in self.fleet.hosts:
+            metadata = InstanceMetadata(host, self._client, ssm.ACCOUNT, ssm.REGION)
+            metadata.associate()
+            endpoint = MetadataEndpoint(host.address, metadata.lookup)
+            endpoint.start()
+            self._metadata.append(endpoint)
+            host.environment.update(variables(endpoint, self._endpoint, ssm.REGION))
 
     def finish(self) -> list[dict[str, Any]]:
         """Wait for the hosts and describe them; raises what starting them raised."""
@@ -79,6 +107,9 @@ class Hosting:
             self._thread.join()
         self._commands.close()
         self.fleet.stop()
+        for endpoint in self._metadata:
+            endpoint.stop()
+        self._metadata = []
 
 
 def _set_host_faults(given: Any) -> Any:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tidegate.gateways.bundles import Bundles
     from tidegate.gateways.executions import Executions
     from tidegate.gateways.instances import Instances
+    from tidegate.gateways.logs import Logs
     from tidegate.gateways.orders import Orders
     from tidegate.gateways.progress import Progress
     from tidegate.gateways.run_command import RunCommand
@@ -75,18 +76,14 @@ class Settings:
 
         def text(name: str) -> str:
             if not env.get(name):
-                raise SettingError(
-                    f"The environment variable {name} is not set; the template sets it for every function."
-                )
+                raise SettingError(f"The environment variable {name} is not set; the template sets it.")
             return env[name]
 
         def number(name: str) -> float:
             try:
                 return float(text(name))
             except ValueError as error:
-                raise SettingError(
-                    f"The environment variable {name} is {env[name]!r}; a number is expected."
-                ) from error
+                raise SettingError(f"The variable {name} is {env[name]!r}; a number is expected.") from error
 
         return cls(
             table=text("TIDEGATE_TABLE"),
@@ -265,6 +262,13 @@ class Runtime:
         from tidegate.gateways.progress import Progress
 
         return Progress(self._s3, self.settings.bucket)
+
+    @cached_property
+    def logs(self) -> Logs:
+        """What hosts' events print."""
+        from tidegate.gateways.logs import Logs
+
+        return Logs(self._s3, self.settings.bucket)
 
     def own_deployment(self, state: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The deployment that an execution works on, or None where it is no longer this execution's.

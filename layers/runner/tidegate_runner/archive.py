@@ -1,10 +1,12 @@
-"""The archive of this package that hosts unpack: the same bytes for the same sources, always."""
+"""The archive of this package that hosts unpack: the same bytes for the same sources and the same zlib."""
 
 import io
 import os
 import zipfile
 
 _PACKAGE = "tidegate_runner"
+# For people at a machine that has all of Tidegate; no order of a deployment needs them.
+_NOT_ON_HOSTS = ("archive.py", "door.py", "dry_run.py")
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
@@ -19,22 +21,23 @@ def build(source_dir: str) -> bytes:
     Returns
     -------
     bytes
-        A zip with ``tidegate_runner/*.py``, sorted, with fixed dates and modes; stored, because
-        compressed bytes differ between builds of zlib.
+        A zip with ``tidegate_runner/*.py`` as far as hosts need them, sorted, with fixed dates and modes. Another
+        zlib may give other bytes; the archive is then another version, which does the same.
 
     Raises
     ------
     ValueError
         When the folder is not the package.
     """
-    names = sorted(name for name in os.listdir(source_dir) if name.endswith(".py"))
+    names = sorted(name for name in os.listdir(source_dir) if name.endswith(".py") and name not in _NOT_ON_HOSTS)
     if "front.py" not in names:
         raise ValueError("%s is not the folder of %s: it holds no front.py" % (source_dir, _PACKAGE))
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
             member = zipfile.ZipInfo("%s/%s" % (_PACKAGE, name), _EARLIEST)
             member.create_system = 3
+            member.compress_type = zipfile.ZIP_DEFLATED
             member.external_attr = 0o100644 << 16
             with open(os.path.join(source_dir, name), "rb") as stream:
                 archive.writestr(member, stream.read())

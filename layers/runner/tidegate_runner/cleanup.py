@@ -2,19 +2,27 @@
 
 import os
 import stat
-import subprocess
-from typing import Callable, FrozenSet, List, Optional
+from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
 
 from tidegate_runner.files import describe, make_folder
 from tidegate_runner.paths import HostPaths
 
 _CONTEXT = "semanage\0"
+# A path with a line break would be two lines: it is written with that and "%" as %0A and %25 behind this mark.
+_QUOTED = "quoted\0"
 PARTIAL_PREFIX = ".tidegate-part-"
 
 
 def partial_name(group_id: str) -> str:
     """Give the name under which a file is written before it gets its own."""
     return PARTIAL_PREFIX + group_id
+
+
+class Forecast(NamedTuple):
+    """What undoing would do: paths that go (newest first), and directories that stay for what else they hold."""
+
+    removed: Tuple[str, ...]
+    kept: Tuple[str, ...]
 
 
 class CleanupRecord:
@@ -31,21 +39,46 @@ class CleanupRecord:
         if not self._is_trustworthy():
             return []
         with open(self.path, "rb") as stream:
-            return [os.fsdecode(line) for line in stream.read().split(b"\n")[:-1] if line]
+            return [_unquoted(os.fsdecode(line)) for line in stream.read().split(b"\n")[:-1] if line]
 
     def paths(self) -> FrozenSet[str]:
         return frozenset(line for line in self.lines() if not line.startswith(_CONTEXT))
+
+    def forecast(self) -> Forecast:
+        """Tell what ``undo`` would remove and keep, without touching anything."""
+        removed: Dict[str, None] = {}
+        kept: List[str] = []
+        contents: Dict[str, Set[str]] = {}
+        for line in reversed(self.lines()):
+            if line.startswith(_CONTEXT) or line in removed:
+                continue
+            real = self._host.at(line)
+            status = _status(real)
+            if status is None:
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                # What is written beside a file on its way is ours as well.
+                left = set(os.listdir(real)) - contents.get(line, set()) - {partial_name(self._group_id)}
+                if left or os.path.ismount(real):
+                    kept.append(line)
+                    continue
+            removed[line] = None
+            parent, _, name = line.rpartition("/")
+            contents.setdefault(parent, set()).add(name)
+        return Forecast(tuple(removed), tuple(kept))
 
     def undo(self, log: Callable[[str], None]) -> None:
         """Remove what is recorded, newest first, then the record."""
         removed, kept = 0, []
         lines = self.lines()
+        self._remove_partials(lines)
         for line in reversed(lines):
             if line.startswith(_CONTEXT):
                 self._forget_context(line[len(_CONTEXT) :])
-            elif self._remove(line):
-                removed += 1
-            elif os.path.lexists(self._host.at(line)):
+                continue
+            gone, stays = self._remove(line)
+            removed += gone
+            if stays:
                 kept.append(line)
         if lines:
             log("Removed %d of %d files and directories of the last install." % (removed, len(lines)))
@@ -62,7 +95,7 @@ class CleanupRecord:
     def add(self, path: str) -> None:
         """Record a path. It is with the kernel when this returns, so the runner's death cannot lose it."""
         assert self._descriptor is not None
-        os.write(self._descriptor, os.fsencode(path) + b"\n")
+        os.write(self._descriptor, os.fsencode(_quoted(path)) + b"\n")
 
     def add_context(self, path: str) -> None:
         self.add(_CONTEXT + path)
@@ -75,31 +108,40 @@ class CleanupRecord:
 
     def _is_trustworthy(self) -> bool:
         """Tell whether nobody else could have written it: it names files that are going to be removed."""
-        try:
-            status = os.lstat(self.path)
-        except FileNotFoundError:
+        status = _status(self.path)
+        if status is None:
             return False
         return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
-    def _remove(self, logical: str) -> bool:
+    def _remove_partials(self, lines: List[str]) -> None:
+        """Remove files whose copying a crash cut short."""
+        name = partial_name(self._group_id)
+        for folder in {os.path.dirname(line) for line in lines if not line.startswith(_CONTEXT)}:
+            partial = os.path.join(self._host.at(folder), name)
+            if os.path.lexists(partial):
+                os.unlink(partial)
+
+    def _remove(self, logical: str) -> Tuple[bool, bool]:
+        """Remove a file, link or empty directory; tell whether that was done, and whether it is a kept directory."""
         real = self._host.at(logical)
-        partial = os.path.join(os.path.dirname(real), partial_name(self._group_id))
-        if os.path.lexists(partial):
-            os.unlink(partial)
         try:
-            if os.path.isdir(real) and not os.path.islink(real):
-                os.rmdir(real)
-            else:
+            try:
                 os.unlink(real)
+            except (IsADirectoryError, PermissionError):
+                if not os.path.isdir(real) or os.path.islink(real):
+                    raise
+                os.rmdir(real)
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            return False, False
         except OSError as error:
             if os.path.isdir(real):
-                return False  # not empty, or a mount point
+                return False, True  # not empty, or a mount point
             raise OSError(error.errno, "cannot remove a file of the last install (%s)" % describe(error)) from None
-        return True
+        return True, False
 
     def _forget_context(self, logical: str) -> None:
+        import subprocess
+
         try:
             subprocess.call(
                 ["semanage", "fcontext", "-d", os.path.realpath(self._host.at(logical))],
@@ -109,3 +151,22 @@ class CleanupRecord:
             )
         except OSError:
             return
+
+
+def _status(path: str) -> Optional[os.stat_result]:
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _quoted(path: str) -> str:
+    if "\n" not in path:
+        return path
+    return _QUOTED + path.replace("%", "%25").replace("\n", "%0A")
+
+
+def _unquoted(line: str) -> str:
+    if not line.startswith(_QUOTED):
+        return line
+    return line[len(_QUOTED) :].replace("%0A", "\n").replace("%25", "%")

@@ -3,8 +3,7 @@
 import errno
 import json
 import os
-import shutil
-from typing import Any, Optional
+from typing import Any, Iterable, Optional
 
 
 def make_folder(path: str, mode: int = 0o755) -> None:
@@ -13,11 +12,17 @@ def make_folder(path: str, mode: int = 0o755) -> None:
 
 def write_atomically(path: str, data: bytes, mode: int = 0o644) -> None:
     """Replace a file's content in one step and make it last through a loss of power."""
+    write_pieces(path, (data,), mode)
+
+
+def write_pieces(path: str, pieces: Iterable[bytes], mode: int = 0o644) -> None:
+    """Do the same with content that need not be in memory as a whole."""
     make_folder(os.path.dirname(path))
     temporary = "%s.%d.tmp" % (path, os.getpid())
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
+        for piece in pieces:
+            stream.write(piece)
         stream.flush()
         os.fsync(stream.fileno())
     os.rename(temporary, path)
@@ -61,6 +66,8 @@ def remove_tree(path: str) -> None:
     if os.path.islink(path):
         os.unlink(path)
     elif os.path.lexists(path):
+        import shutil  # with its many imports, for the few who remove something
+
         shutil.rmtree(path)
 
 

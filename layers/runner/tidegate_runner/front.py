@@ -1,14 +1,14 @@
 """The front process: starts the worker or attaches to it, and prints the one result line.
 
+What only some commands need is imported where it is needed: a repeated command should be quick.
+
 The worker lives in a session of its own with no tie to the command's pipes, so it goes on when the
 command is killed. Its lock on the stage is what tells whether it lives.
 """
 
 import os
-import signal
 import sys
 import time
-import traceback
 from typing import Any, Dict, Mapping
 
 from tidegate_runner.errors import OrderError
@@ -18,7 +18,6 @@ from tidegate_runner.lock import FileLock
 from tidegate_runner.order import Order, parse_order
 from tidegate_runner.paths import HostPaths
 from tidegate_runner.result import diagnostics_of, result_document, result_line
-from tidegate_runner.worker import Worker
 
 TARGET_VARIABLE = "AWS_SSM_INSTANCE_ID"
 _LONGEST_TARGET = 128
@@ -58,6 +57,10 @@ def carry_out(order: Order, host: HostPaths, target: str, environ: Mapping[str, 
     """Give the result of an order: recorded, awaited from a running worker, or made by a new one."""
     journal = Journal(host.journal(order.deployment_id, order.stage), order.deployment_id, order.stage, target)
     if journal.result is not None:
+        if os.path.isdir(host.spool_root()):
+            from tidegate_runner.telling import collect
+
+            collect(order, host, target)
         return journal.result
     if order.mode == "run":
         _start_worker(order, host, target, environ)
@@ -74,14 +77,26 @@ def _settle(order: Order, host: HostPaths, journal: Journal) -> Dict[str, Any]:
         journal.reload()
         if journal.result is not None:
             return journal.result
-        if journal.in_progress is not None:
-            return journal.interrupt(time.time())
-        left = [event for event in order.events if event not in journal.done]
-        if order.mode == "report" and not journal.events:
+        if journal.in_progress is None and order.mode == "report" and not journal.events:
             return _nothing(order, journal.target)
-        return journal.cut_off(left[0] if left else order.events[-1])
+        return _close(order, host, journal)
     finally:
         lock.release()
+
+
+def _close(order: Order, host: HostPaths, journal: Journal) -> Dict[str, Any]:
+    """Complete the record of a stage whose worker died, and see to it that what it printed gets home."""
+    if journal.in_progress is not None:
+        result = journal.interrupt(time.time())
+    else:
+        left = [event for event in order.events if event not in journal.done]
+        result = journal.cut_off(left[0] if left else order.events[-1])
+    from tidegate_runner.telling import collect, tell_of_the_end
+
+    told = result["diagnostics"]
+    tell_of_the_end(order, host, journal.target, told["event"], told["message"])
+    collect(order, host, journal.target)
+    return result
 
 
 def _nothing(order: Order, target: str) -> Dict[str, Any]:
@@ -90,37 +105,54 @@ def _nothing(order: Order, target: str) -> Dict[str, Any]:
 
 
 def _start_worker(order: Order, host: HostPaths, target: str, environ: Mapping[str, str]) -> None:
-    """Fork the worker and wait for it. Where another one holds the stage, it just waits for that one."""
+    """Fork the worker and wait until it has recorded the result, or died; the rest of its work is not waited for.
+
+    Where another worker holds the stage, it just waits for that one.
+    """
     log = host.worker_log(order.deployment_id, order.stage)
     make_folder(os.path.dirname(log), 0o700)
     sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
+    result, done = os.pipe()
+    if os.fork() == 0:
         status = 1
         try:
-            _detach(log)
-            _work(order, host, target, environ)
+            _detach(log, done)
+            _work(order, host, target, environ, done)
             status = 0
         except BaseException:
+            import traceback
+
             traceback.print_exc()
         finally:
             sys.stderr.flush()
             os._exit(status)
-    os.waitpid(child, 0)
+    os.close(done)
+    os.read(result, 1)  # it ends when the worker closes it, or dies
+    os.close(result)
 
 
-def _work(order: Order, host: HostPaths, target: str, environ: Mapping[str, str]) -> None:
+def _work(order: Order, host: HostPaths, target: str, environ: Mapping[str, str], done: int) -> None:
+    from tidegate_runner.housekeeping import tidy
+    from tidegate_runner.worker import Worker
+
     lock = FileLock(host.stage_lock(order.deployment_id, order.stage))
     lock.acquire()  # after another worker of the stage, which leaves nothing to do
     journal = Journal(host.journal(order.deployment_id, order.stage), order.deployment_id, order.stage, target)
     if journal.result is None and journal.in_progress is None:
         holder: Dict[str, object] = {"deploymentId": order.deployment_id, "stage": order.stage, "pid": os.getpid()}
-        Worker(order, host, journal, environ).run(holder)
+        worker = Worker(order, host, journal, environ)
+        worker.run(holder)
+        lock.release()
+        os.close(done)
+        worker.finish()
+        tidy(host, order.deployment_id, time.time())
     lock.release()
 
 
-def _detach(log: str) -> None:
+def _detach(log: str, keep: int) -> None:
     """Leave the command's session, pipes and signals behind."""
+    import signal
+
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
@@ -129,5 +161,6 @@ def _detach(log: str) -> None:
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     os.dup2(errors, 2)
-    os.closerange(3, 1024)
+    os.closerange(3, keep)
+    os.closerange(keep + 1, 1024)
     os.chdir("/")

@@ -169,7 +169,7 @@ def _attend(script: Dict[str, Any], process: "subprocess.Popen[bytes]", log: Scr
     streams = {os.dup(process.stdout.fileno()): "stdout", os.dup(process.stderr.fileno()): "stderr"}
     process.stdout.close()
     process.stderr.close()
-    reader = OutputReader(streams, log.line)
+    reader = OutputReader(streams, log.output)
     try:
         timeout = min(int(script["timeout"]), _LONGEST)
         if not _await_exit(process, reader, time.monotonic() + timeout):
@@ -180,6 +180,9 @@ def _attend(script: Dict[str, Any], process: "subprocess.Popen[bytes]", log: Scr
                 "Script at specified location: %s failed to complete in %d seconds" % (script["location"], timeout),
             )
         _await_output(script, reader, log)
+    except (KeyboardInterrupt, SystemExit):  # somebody at a terminal ends what they started by hand
+        _stop(process, reader)
+        raise
     finally:
         reader.close()
     _check_exit(script, process.returncode)

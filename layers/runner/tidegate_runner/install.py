@@ -1,14 +1,15 @@
 """The Install event: plan, remove the last install, carry out the plan."""
 
+import errno
+import json
 import os
-import shutil
 import stat
-from typing import Callable, List
+from typing import Any, Callable, Dict, Iterator, List
 
 from tidegate_runner.access import set_acl, set_context
 from tidegate_runner.cleanup import CleanupRecord, partial_name
 from tidegate_runner.errors import EventError
-from tidegate_runner.files import describe, write_json
+from tidegate_runner.files import describe, write_pieces
 from tidegate_runner.instructions import (
     ChangeMode,
     ChangeOwner,
@@ -19,12 +20,13 @@ from tidegate_runner.instructions import (
     SetContext,
 )
 from tidegate_runner.order import Order
+from tidegate_runner.owners import owners_of
 from tidegate_runner.paths import DeploymentPaths, HostPaths
 from tidegate_runner.permissions import group_id, user_id
-from tidegate_runner.plan import View, make_plan
+from tidegate_runner.plan import Plan, View, make_plan
 from tidegate_runner.pointers import Pointers
 
-_CHUNK = 1024 * 1024
+_CHUNK = 8 * 1024 * 1024
 
 
 def install(order: Order, host: HostPaths, log: Callable[[str], None]) -> None:
@@ -39,39 +41,76 @@ def install(order: Order, host: HostPaths, log: Callable[[str], None]) -> None:
     place = DeploymentPaths.of(host, order.group_id, order.deployment_id)
     if not os.path.isdir(place.archive):
         raise EventError("There is no unpacked revision of this deployment; DownloadBundle comes before Install.")
-    archive = place.logical + "/deployment-archive"
-    behavior = order.appspec.get("fileExistsBehavior") or order.file_exists_behavior
+    refuse_unusable(order.appspec)
     record = CleanupRecord(host, order.group_id)
     try:
-        plan = make_plan(order.appspec, behavior, archive, View(host, record.paths()))
-        if record.lines():
-            record.undo(log)
-            plan = make_plan(order.appspec, behavior, archive, View(host))
-        instructions = [instruction.to_json() for instruction in plan]
-        write_json(host.instructions(order.group_id + "-install.json"), {"instructions": instructions})
-        _carry_out(plan, host, order.group_id, record)
+        plan = make_plan(
+            order.appspec, effective_behavior(order), place.logical_archive, View(host, record.forecast().removed)
+        )
+        _name_owners(plan, host, order.group_id).refuse()
+        for warning in plan.warnings:
+            log("[stderr]Warning: " + warning)
+        record.undo(log)
+        write_pieces(host.instructions(order.group_id + "-install.json"), _as_json(plan.instructions))
+        _carry_out(plan.instructions, host, order.group_id, record)
     except OSError as error:
         raise EventError("The Install event failed: %s." % describe(error)) from None
     Pointers(host, order.group_id).set_last_successful(place)
 
 
+def _as_json(instructions: List[Instruction]) -> Iterator[bytes]:
+    yield b'{"instructions": ['
+    for number, instruction in enumerate(instructions):
+        yield (", " if number else "").encode("ascii") + json.dumps(instruction.to_json()).encode("ascii")
+    yield b"]}"
+
+
+def effective_behavior(order: Order) -> str:
+    """Tell what happens to files that exist: the AppSpec's word goes before the deployment's."""
+    return str(order.appspec.get("fileExistsBehavior") or order.file_exists_behavior)
+
+
+def refuse_unusable(appspec: Dict[str, Any]) -> None:
+    """Fail with what was found wrong in an AppSpec that did not compile, or is not for this system.
+
+    Raises
+    ------
+    EventError
+    """
+    problem = appspec.get("error") or appspec.get("installError")
+    if problem:
+        raise EventError(str(problem))
+
+
+def _name_owners(plan: Plan, host: HostPaths, group: str) -> Plan:
+    """Say beside each path in the way which other group's install made it."""
+    owners = owners_of([found.path for found in plan.in_the_way], host, group)
+    named = []
+    for found in plan.in_the_way:
+        owner = owners[found.path]
+        note = " (of %s)" % owner.text if owner.group_id and not found.note else found.note
+        named.append(found._replace(note=note))
+    return plan._replace(in_the_way=named)
+
+
 def _carry_out(plan: List[Instruction], host: HostPaths, group: str, record: CleanupRecord) -> None:
     record.start()
+    partial = partial_name(group)
     try:
         for instruction in plan:
-            _do(instruction, host, group, record)
+            if isinstance(instruction, Copy):
+                record.add(instruction.destination)
+                copy_file(host.at(instruction.source), host.at(instruction.destination), partial)
+            elif isinstance(instruction, MakeFolder):
+                _make_folder(instruction.directory, host, record)
+            else:
+                _change(instruction, host, record)
     finally:
         record.close()
 
 
-def _do(instruction: Instruction, host: HostPaths, group: str, record: CleanupRecord) -> None:
-    if isinstance(instruction, Copy):
-        record.add(instruction.destination)
-        copy_file(host.at(instruction.source), host.at(instruction.destination), partial_name(group))
-    elif isinstance(instruction, MakeFolder):
-        os.mkdir(host.at(instruction.directory))
-        record.add(instruction.directory)
-    elif isinstance(instruction, ChangeOwner):
+def _change(instruction: Instruction, host: HostPaths, record: CleanupRecord) -> None:
+    if isinstance(instruction, ChangeOwner):
         change_owner(instruction, host.at(instruction.file))
     elif isinstance(instruction, ChangeMode):
         _change_mode(instruction, host.at(instruction.file))
@@ -82,6 +121,16 @@ def _do(instruction: Instruction, host: HostPaths, group: str, record: CleanupRe
         record.add_context(instruction.file)
 
 
+def _make_folder(directory: str, host: HostPaths, record: CleanupRecord) -> None:
+    try:
+        os.mkdir(host.at(directory))
+    except FileExistsError:
+        if not os.path.isdir(host.at(directory)):
+            raise
+        return  # somebody made it since the plan was made: it is theirs
+    record.add(directory)
+
+
 def copy_file(source: str, destination: str, partial: str) -> None:
     """Copy a file or link with mode, time and (as root) owner, in one step as seen from outside.
 
@@ -89,14 +138,10 @@ def copy_file(source: str, destination: str, partial: str) -> None:
     replaced, and that an existing link is replaced and not written through.
     """
     temporary = os.path.join(os.path.dirname(destination), partial)
-    if os.path.lexists(temporary):
+    try:
+        _copy_content(source, temporary)
+    except FileExistsError:  # left by a crash
         os.unlink(temporary)
-    if os.path.islink(source):
-        os.symlink(os.readlink(source), temporary)
-        if os.geteuid() == 0:
-            status = os.lstat(source)
-            os.lchown(temporary, status.st_uid, status.st_gid)
-    else:
         _copy_content(source, temporary)
     try:
         os.rename(temporary, destination)
@@ -106,17 +151,55 @@ def copy_file(source: str, destination: str, partial: str) -> None:
 
 
 def _copy_content(source: str, temporary: str) -> None:
-    reading = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
-    with os.fdopen(reading, "rb") as from_stream:
+    try:
+        reading = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        _copy_link(source, temporary)
+        return
+    try:
         status = os.fstat(reading)
         writing = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(writing, "wb") as to_stream:
-            shutil.copyfileobj(from_stream, to_stream, _CHUNK)
-            to_stream.flush()
-            if os.geteuid() == 0:
+        try:
+            _copy_bytes(reading, writing)
+            if _is_root() and (status.st_uid or status.st_gid):
                 os.fchown(writing, status.st_uid, status.st_gid)
             os.fchmod(writing, stat.S_IMODE(status.st_mode))
             os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
+        finally:
+            os.close(writing)
+    except OSError as error:
+        if error.errno != errno.EEXIST and os.path.lexists(temporary):
+            os.unlink(temporary)
+        raise
+    finally:
+        os.close(reading)
+
+
+def _copy_link(source: str, temporary: str) -> None:
+    os.symlink(os.readlink(source), temporary)
+    if _is_root():
+        status = os.lstat(source)
+        os.lchown(temporary, status.st_uid, status.st_gid)
+
+
+def _copy_bytes(reading: int, writing: int) -> None:
+    """Have the kernel copy; where it cannot between these files, copy by hand."""
+    try:
+        while os.sendfile(writing, reading, None, _CHUNK):
+            pass
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+            raise
+        for chunk in iter(lambda: os.read(reading, _CHUNK), b""):
+            left = memoryview(chunk)
+            while left:
+                left = left[os.write(writing, left) :]
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
 
 
 def change_owner(instruction: ChangeOwner, path: str) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from typing import BinaryIO, Callable, Deque, List, Optional
 
 from tidegate_runner.files import make_folder
+from tidegate_runner.redact import redact
 
 ROLL_AT = 64 * 1024 * 1024
 ROLLED_FILES = 8
@@ -58,17 +59,37 @@ class ScriptLog:
     """The log of one event: every line goes to both files, the newest stay at hand."""
 
     def __init__(
-        self, scripts_log: str, deployments_log: str, deployment_id: str, clock: Callable[[], float] = time.time
+        self,
+        scripts_log: str,
+        deployments_log: str,
+        deployment_id: str,
+        clock: Callable[[], float] = time.time,
+        listen: Optional[Callable[[float, str, str], None]] = None,
     ) -> None:
+        """Take the files, and who else hears each line: its time, its stream (``runner``: our own words), its text."""
         self._scripts = RollingFile(scripts_log)
         self._deployments = RollingFile(deployments_log)
         self._deployment_id = deployment_id
         self._clock = clock
+        self._listen = listen
         self._newest: Deque[str] = deque()
         self._size = 0
 
     def line(self, text: str) -> None:
+        """Log something that the runner itself has to say; ``[stderr]`` in front marks a warning."""
+        mark = "[stderr]" if text.startswith("[stderr]") else ""
+        self._write("runner", mark, text[len(mark) :])
+
+    def output(self, stream: str, text: str) -> None:
+        """Log a line that a script wrote to ``stdout`` or ``stderr``."""
+        self._write(stream, "[%s]" % stream, text)
+
+    def _write(self, stream: str, mark: str, text: str) -> None:
         now = self._clock()
+        text = redact(text)
+        if self._listen is not None:
+            self._listen(now, stream, text)
+        text = mark + text
         second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
         try:
             self._scripts.write(("%s %s\n" % (second, text)).encode("utf-8", "backslashreplace"))

@@ -1,6 +1,7 @@
 """A script's output, line by line, in the order in which it arrives."""
 
 import os
+import re
 import select
 import subprocess
 from typing import Callable, Dict, List, Optional
@@ -9,13 +10,15 @@ from tidegate_runner.processes import holders_of_pipes
 
 _CHUNK = 65536
 _LONGEST_LINE = 8192
+# Where a line that is too long is cut, so that no name, number or secret ends up half here and half there.
+_BOUNDARY = re.compile(rb"[\s&\"'<>,;]")
 
 
 class OutputReader:
     """Reads the pipes of a process without ever blocking longer than told."""
 
-    def __init__(self, streams: Dict[int, str], line: Callable[[str], None]) -> None:
-        """Take descriptors with the labels their lines get."""
+    def __init__(self, streams: Dict[int, str], line: Callable[[str, str], None]) -> None:
+        """Take descriptors with the names of their streams, and who gets stream and text of each line."""
         self._streams = dict(streams)
         self._line = line
         self._rest: Dict[int, bytes] = dict.fromkeys(streams, b"")
@@ -68,12 +71,13 @@ class OutputReader:
         for line in lines:
             self._log(descriptor, line)
         while len(rest) > _LONGEST_LINE:
-            self._log(descriptor, rest[:_LONGEST_LINE])
-            rest = rest[_LONGEST_LINE:]
+            end = _cut(rest)
+            self._log(descriptor, rest[:end])
+            rest = rest[end:]
         self._rest[descriptor] = rest
 
     def _log(self, descriptor: int, line: bytes) -> None:
-        self._line("[%s]%s" % (self._streams[descriptor], line.decode("utf-8", "replace").rstrip("\r")))
+        self._line(self._streams[descriptor], line.decode("utf-8", "replace").rstrip("\r"))
 
     def _flush(self) -> None:
         for descriptor in list(self._streams):
@@ -88,6 +92,12 @@ class OutputReader:
         self._poll.unregister(descriptor)
         del self._streams[descriptor]
         os.close(descriptor)
+
+
+def _cut(line: bytes) -> int:
+    """Where to cut a line that is too long: behind a character that separates, where its second half has one."""
+    ends = [found.end() for found in _BOUNDARY.finditer(line, _LONGEST_LINE // 2, _LONGEST_LINE)]
+    return ends[-1] if ends else _LONGEST_LINE
 
 
 def _drain(descriptor: int) -> Optional["subprocess.Popen[bytes]"]:

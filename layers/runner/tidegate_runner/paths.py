@@ -5,7 +5,7 @@ Two spellings of a path are kept apart: a *logical* path is what users, orders a
 """
 
 import os
-from typing import Mapping
+from typing import Mapping, Optional
 
 ROOT_VARIABLE = "TIDEGATE_HOST_ROOT"
 DEPLOYMENT_ROOT = "/opt/codedeploy-agent/deployment-root"
@@ -15,15 +15,19 @@ TIDEGATE_ROOT = "/opt/tidegate"
 class HostPaths:
     """Maps logical paths to real ones and names the well-known places."""
 
-    def __init__(self, root: str = "") -> None:
+    def __init__(self, root: str = "", state: Optional[str] = None) -> None:
+        """Take the other root, and where revisions are kept if not in the usual place."""
         self.root = root.rstrip("/")
+        self.state = DEPLOYMENT_ROOT if state is None else state.rstrip("/")
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> "HostPaths":
-        return cls(environ.get(ROOT_VARIABLE, ""))
+    def from_environment(cls, environ: Mapping[str, str], state: Optional[str] = None) -> "HostPaths":
+        return cls(environ.get(ROOT_VARIABLE, ""), state)
 
     def at(self, logical: str) -> str:
-        return self.root + os.path.normpath("/" + logical.lstrip("/"))
+        if "//" in logical or "/." in logical or not logical.startswith("/") or logical.endswith("/"):
+            logical = os.path.normpath("/" + logical.lstrip("/"))
+        return self.root + logical
 
     def journal(self, deployment_id: str, stage: str) -> str:
         return self.at("%s/journal/%s/%s.json" % (TIDEGATE_ROOT, deployment_id, stage))
@@ -34,17 +38,34 @@ class HostPaths:
     def worker_log(self, deployment_id: str, stage: str) -> str:
         return self.at("%s/journal/%s/%s.log" % (TIDEGATE_ROOT, deployment_id, stage))
 
+    def spool_root(self) -> str:
+        return self.at(TIDEGATE_ROOT + "/spool")
+
+    def spool(self, deployment_id: str, stage: str) -> str:
+        return self.at("%s/spool/%s/%s" % (TIDEGATE_ROOT, deployment_id, stage))
+
     def group_lock(self, group_id: str) -> str:
+        if self.state != DEPLOYMENT_ROOT:  # somebody else's state, which may be an ordinary user's
+            return self.instructions(group_id + ".lock")
         return self.at("%s/lock/%s" % (TIDEGATE_ROOT, group_id))
 
+    def journals(self) -> str:
+        return self.at(TIDEGATE_ROOT + "/journal")
+
+    def runners(self) -> str:
+        return self.at(TIDEGATE_ROOT + "/runner")
+
     def group_folder(self, group_id: str) -> str:
-        return self.at("%s/%s" % (DEPLOYMENT_ROOT, group_id))
+        return self.at("%s/%s" % (self.state, group_id))
 
     def deployments_log(self) -> str:
-        return self.at(DEPLOYMENT_ROOT + "/deployment-logs/codedeploy-agent-deployments.log")
+        return self.at(self.state + "/deployment-logs/codedeploy-agent-deployments.log")
 
     def instructions(self, name: str) -> str:
-        return self.at("%s/deployment-instructions/%s" % (DEPLOYMENT_ROOT, name))
+        return self.at("%s/deployment-instructions/%s" % (self.state, name))
+
+    def ongoing(self, deployment_id: str) -> str:
+        return self.at("%s/ongoing-deployment/%s" % (self.state, deployment_id))
 
 
 class DeploymentPaths:
@@ -54,6 +75,7 @@ class DeploymentPaths:
         self.host = host
         self.logical = logical
         self.real = host.at(logical)
+        self.logical_archive = logical + "/deployment-archive"
         self.archive = os.path.join(self.real, "deployment-archive")
         self.appspec = os.path.join(self.real, "appspec.json")
         self.bundle = os.path.join(self.real, "bundle.tar")
@@ -61,7 +83,7 @@ class DeploymentPaths:
 
     @classmethod
     def of(cls, host: HostPaths, group_id: str, deployment_id: str) -> "DeploymentPaths":
-        return cls(host, "%s/%s/%s" % (DEPLOYMENT_ROOT, group_id, deployment_id))
+        return cls(host, "%s/%s/%s" % (host.state, group_id, deployment_id))
 
     @property
     def deployment_id(self) -> str:

@@ -17,8 +17,11 @@ def plan_permissions(
     copies: Dict[str, str],
     folders: Set[str],
     is_folder: Callable[[str], bool],
+    warn: Callable[[str], None],
 ) -> List[Instruction]:
     """Plan the changes for what this Install copies (`copies`) and makes (`folders`).
+
+    Entries that reach nothing are told to `warn`: the agent passes them over in silence.
 
     Raises
     ------
@@ -34,7 +37,8 @@ def plan_permissions(
         elif target in folders or is_folder(target):
             paths = _below(entry, target, copies, folders)
         else:
-            continue
+            paths = []
+        _warn_of_idle(entry, target, bool(paths), is_folder(target), warn)
         for path in paths:
             if path in seen:
                 raise EventError("The AppSpec's permissions setting for (%s) is specified more than once" % path)
@@ -43,6 +47,22 @@ def plan_permissions(
                 _refuse_default_acl(entry, path)
             instructions.extend(_changes(entry, path))
     return instructions
+
+
+def _warn_of_idle(
+    entry: Dict[str, Any], target: str, reaches: bool, is_folder: bool, warn: Callable[[str], None]
+) -> None:
+    where = "The permissions entry for %s" % target
+    for kind, name in [("pattern", entry["pattern"])] + [("except", name) for name in entry["except"]]:
+        if "/" in name:
+            warn("%s can never match by its %s %r: names only, no paths." % (where, kind, name))
+    if reaches:
+        return
+    if is_folder:
+        reason = "nothing of this install below it fits its pattern, except and type"
+    else:
+        reason = "it is neither a file of this install nor a directory"
+    warn("%s changed nothing: %s." % (where, reason))
 
 
 def user_id(name: str) -> int:

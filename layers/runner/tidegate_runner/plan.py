@@ -5,7 +5,7 @@ taken for absent, so whatever stands in the way is found while the host still ha
 """
 
 import os
-from typing import Any, Dict, FrozenSet, List, Set
+from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Set, Tuple
 
 from tidegate_runner.errors import EventError
 from tidegate_runner.instructions import Copy, Instruction, MakeFolder
@@ -18,9 +18,11 @@ _LISTED = 50
 class View:
     """The host's files as they will be once the paths in `forgotten` are gone."""
 
-    def __init__(self, host: HostPaths, forgotten: FrozenSet[str] = frozenset()) -> None:
+    def __init__(self, host: HostPaths, forgotten: Iterable[str] = (), archive: Tuple[str, str] = ("", "")) -> None:
+        """Take also a logical folder that is elsewhere for now, and the real one that stands for it."""
         self._host = host
-        self._forgotten = forgotten
+        self._forgotten = frozenset(forgotten)
+        self._archive = archive
 
     def is_folder(self, path: str) -> bool:
         return path not in self._forgotten and os.path.isdir(self._host.at(path))
@@ -30,10 +32,42 @@ class View:
         return path not in self._forgotten and os.path.exists(self._host.at(path))
 
     def real(self, path: str) -> str:
+        logical, real = self._archive
+        if logical and (path == logical or path.startswith(logical + "/")):
+            return real + path[len(logical) :]
         return self._host.at(path)
 
 
-def make_plan(appspec: Dict[str, Any], behavior: str, archive: str, view: View) -> List[Instruction]:
+class InTheWay(NamedTuple):
+    """Something at a path where the Install needs a ``file`` or a ``directory``."""
+
+    path: str
+    needed: str
+    note: str = ""
+
+
+class Plan(NamedTuple):
+    """What an Install would do, and what keeps it from doing so."""
+
+    instructions: List[Instruction]
+    in_the_way: List[InTheWay]
+    retained: List[str]
+    missing: List[str]
+    warnings: List[str]
+
+    def refuse(self) -> None:
+        """Raise an ``EventError`` that names all that is missing, or else all that is in the way."""
+        if self.missing:
+            raise EventError("No such file or directory in the revision: %s" % _listed(self.missing))
+        if self.in_the_way:
+            raise EventError(
+                "The deployment failed because a specified file already exists at this location: %s. "
+                "The last revision was left as it is. Move what is in the way, or set the file exists behavior to "
+                "OVERWRITE or RETAIN." % _listed([found.path + found.note for found in self.in_the_way])
+            )
+
+
+def make_plan(appspec: Dict[str, Any], behavior: str, archive: str, view: View) -> Plan:
     """Plan the Install of a revision.
 
     Parameters
@@ -48,20 +82,22 @@ def make_plan(appspec: Dict[str, Any], behavior: str, archive: str, view: View) 
 
     Returns
     -------
-    list of Instruction
-        Folders and copies first, in the order of ``files``, then permissions.
+    Plan
+        Its instructions are folders and copies first, in the order of ``files``, then permissions.
 
     Raises
     ------
     EventError
-        Where the AppSpec contradicts itself or the host; all files in the way are named.
+        Where the AppSpec contradicts itself or names users the host does not have.
     """
     planner = _Planner(behavior, archive, view)
     for entry in appspec.get("files") or []:
-        planner.add(os.path.normpath(archive + "/" + entry["source"]), entry["destination"])
-    planner.refuse_collisions()
-    changes = plan_permissions(appspec.get("permissions") or [], planner.copies, planner.folders, view.is_folder)
-    return planner.instructions + changes
+        planner.add(entry["source"], entry["destination"])
+    warnings: List[str] = []
+    permissions = appspec.get("permissions") or []
+    changes = plan_permissions(permissions, planner.copies, planner.folders, view.is_folder, warnings.append)
+    instructions = planner.instructions + changes
+    return Plan(instructions, planner.in_the_way, planner.retained, planner.missing, warnings)
 
 
 class _Planner:
@@ -69,43 +105,41 @@ class _Planner:
         self.instructions: List[Instruction] = []
         self.copies: Dict[str, str] = {}
         self.folders: Set[str] = set()
+        self.in_the_way: List[InTheWay] = []
+        self.retained: List[str] = []
+        self.missing: List[str] = []
         self._behavior = behavior
         self._archive = archive
         self._view = view
         self._known: Set[str] = set()
-        self._in_the_way: List[str] = []
-        self._missing: List[str] = []
 
-    def add(self, source: str, destination: str) -> None:
+    def add(self, named: str, destination: str) -> None:
+        source = os.path.normpath(self._archive + "/" + named)
+        if source != self._archive and not source.startswith(self._archive + "/"):
+            raise EventError("The AppSpec file names a source outside of the revision: %s" % named)
         real = self._view.real(source)
         destination = "/" + os.path.normpath("/" + destination).lstrip("/")
         if os.path.isdir(real):
             self._add_folder(source, destination, frozenset())
-        else:
-            self._make_folders(destination)
-            self._add_file(source, os.path.join(destination, os.path.basename(source)))
-
-    def refuse_collisions(self) -> None:
-        if self._missing:
-            raise EventError("No such file or directory in the revision: %s" % _listed(self._missing))
-        if self._in_the_way:
-            raise EventError(
-                "The deployment failed because a specified file already exists at this location: %s. "
-                "The last revision was left as it is. Move what is in the way, or set the file exists behavior to "
-                "OVERWRITE or RETAIN." % _listed(self._in_the_way)
-            )
+            return
+        if not os.path.lexists(real):
+            self.missing.append(os.path.relpath(source, self._archive))
+        self._make_folders(destination)
+        self._add_file(source, os.path.join(destination, os.path.basename(source)))
 
     def _add_folder(self, source: str, destination: str, above: FrozenSet[str]) -> None:
         real = os.path.realpath(self._view.real(source))
         if real in above:
             raise EventError("The revision's link %s leads back to a folder it is in." % source)
         self._make_folders(destination)
-        for name in sorted(os.listdir(real)):
-            inner = os.path.join(source, name)
-            if os.path.isdir(self._view.real(inner)):
-                self._add_folder(inner, os.path.join(destination, name), above | {real})
+        prefix = destination.rstrip("/") + "/"
+        with os.scandir(real) as found:
+            entries = sorted((entry.name, entry.is_dir()) for entry in found)
+        for name, is_folder in entries:
+            if is_folder:
+                self._add_folder(source + "/" + name, prefix + name, above | {real})
             else:
-                self._add_file(inner, os.path.join(destination, name))
+                self._add_file(source + "/" + name, prefix + name)
 
     def _make_folders(self, path: str) -> None:
         if path in self._known or path == "/":
@@ -118,8 +152,7 @@ class _Planner:
             )
         if not self._view.is_folder(path):
             if self._view.exists(path):
-                self._in_the_way.append(path + " (a directory is needed there)")
-            _refuse_line_breaks(path)
+                self.in_the_way.append(InTheWay(path, "directory", " (a directory is needed there)"))
             self.folders.add(path)
             self.instructions.append(MakeFolder(path))
         self._known.add(path)
@@ -135,10 +168,10 @@ class _Planner:
                 "The AppSpec file cannot install %s: a file with that name already exists at the location (%s), "
                 "planned as a directory" % (source, destination)
             )
-        _refuse_line_breaks(destination)
-        if not os.path.lexists(self._view.real(source)):
-            self._missing.append(os.path.relpath(source, self._archive))
-        if self._view.exists(destination) and not self._may_replace(destination):
+        # In a folder that is made now there can be nothing.
+        is_new = destination.rpartition("/")[0] in self.folders
+        if not is_new and self._view.exists(destination) and not self._may_replace(destination):
+            self.retained.append(destination)
             return
         self.copies[destination] = source
         self.instructions.append(Copy(source, destination))
@@ -148,18 +181,12 @@ class _Planner:
             return False
         if self._behavior == "OVERWRITE":
             if self._view.is_folder(destination):
-                self._in_the_way.append(destination + " (a directory)")
+                self.in_the_way.append(InTheWay(destination, "file", " (a directory)"))
             return True
         if self._behavior != "DISALLOW":
             raise EventError("An invalid option was specified for fileExistsBehavior: %s" % self._behavior)
-        self._in_the_way.append(destination)
+        self.in_the_way.append(InTheWay(destination, "file"))
         return True
-
-
-def _refuse_line_breaks(path: str) -> None:
-    # The clean-up record has one path a line.
-    if "\n" in path:
-        raise EventError("The name of an installed file must not hold a line break: %r" % path)
 
 
 def _listed(paths: List[str]) -> str:

@@ -5,11 +5,11 @@ can be written through one. Links come last, and each is then resolved to see th
 """
 
 import os
-import stat
-from typing import BinaryIO, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import BinaryIO, Dict, Iterator, NamedTuple, Optional, Set, Tuple, Union
 
 from tidegate_runner.errors import EventError
 from tidegate_runner.files import make_folder
+from tidegate_runner.space import check_room
 
 _CHUNK = 1024 * 1024
 _DEEPEST = 200
@@ -17,10 +17,11 @@ Owner = Optional[Tuple[int, int]]
 
 
 class Limits(NamedTuple):
-    """Bounds of an unpacked bundle."""
+    """Bounds of an unpacked bundle: members, bytes, and bytes for its packed size's sake."""
 
     members: int
     size: int
+    size_by_ratio: int = 1 << 62
 
 
 class _Folder(NamedTuple):
@@ -39,6 +40,8 @@ class Tree:
         self._size = 0
         self._folders: Dict[str, _Folder] = {}
         self._links: Dict[str, Tuple[str, Owner]] = {}
+        self._files: Set[str] = set()  # regular ones: links are made at the end
+        self._made: Set[str] = {""}
         make_folder(root)
 
     def count(self, name: str) -> None:
@@ -46,10 +49,24 @@ class Tree:
         if self._members > self._limits.members:
             raise EventError("The bundle holds more than %d members; stopped at %r." % (self._limits.members, name))
 
+    def expect(self, size: int) -> None:
+        """Refuse beforehand what is said to be larger than allowed, or than the disk has room for."""
+        self._refuse_size(size, "refused before unpacking")
+        check_room(size, self.root)
+
+    def _refuse_size(self, size: int, where: str) -> None:
+        if size > self._limits.size:
+            raise EventError("The bundle unpacks to more than %d bytes; %s." % (self._limits.size, where))
+        if size > self._limits.size_by_ratio:
+            raise EventError(
+                "The bundle unpacks to more than %d bytes, which is out of proportion to its size; %s."
+                % (self._limits.size_by_ratio, where)
+            )
+
     def add_folder(self, name: str, mode: int, mtime: Optional[float], owner: Owner = None) -> None:
         path = safe_name(name)
-        if path:
-            self._make_folder(path)
+        self._links.pop(path, None)
+        self._make_folder(path)
         self._folders[path] = _Folder(mode, mtime, owner)
 
     def add_file(
@@ -57,29 +74,27 @@ class Tree:
     ) -> None:
         """Write a file of exactly `size` bytes; a member of the same name that came earlier is replaced."""
         real = self._place(name)
+        self._files.add(real[len(self.root) + 1 :])
         self._size += size
-        if size < 0 or self._size > self._limits.size:
-            raise EventError("The bundle unpacks to more than %d bytes; stopped at %r." % (self._limits.size, name))
+        if size < 0:
+            raise EventError("The bundle is damaged: %r has a size below nothing." % name)
+        self._refuse_size(self._size, "stopped at %r" % name)
         descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            left = size
-            while left > 0:
-                chunk = source.read(min(left, _CHUNK))
-                if not chunk:
-                    raise EventError("The bundle is damaged: %r ends %d bytes early." % (name, left))
-                stream.write(chunk)
-                left -= len(chunk)
-            if source.read(1):
-                raise EventError("The bundle is damaged: %r is longer than it says." % name)
-            stream.flush()
-            _set_attributes(stream.fileno(), mode, mtime, owner)
+        try:
+            for chunk in _exactly(name, source, size):
+                _write(descriptor, chunk)
+            _set_attributes(descriptor, mode, mtime, owner)
+        finally:
+            os.close(descriptor)
 
     def add_hard_link(self, name: str, target: str) -> None:
-        existing = os.path.join(self.root, safe_name(target))
-        if not os.path.lexists(existing) or not stat.S_ISREG(os.lstat(existing).st_mode):
+        existing = safe_name(target)
+        if existing not in self._files:
             raise EventError("The bundle's hard link %r names %r, which is no earlier file of it." % (name, target))
-        if safe_name(name) != safe_name(target):
-            os.link(existing, self._place(name))
+        if safe_name(name) != existing:
+            real = self._place(name)
+            os.link(os.path.join(self.root, existing), real)
+            self._files.add(safe_name(name))
 
     def add_symbolic_link(self, name: str, target: str, owner: Owner = None) -> None:
         self._place(name)
@@ -106,33 +121,53 @@ class Tree:
                 os.close(descriptor)
 
     def _place(self, name: str) -> str:
+        """Give the real path for a member that is no folder; one of the same name that came earlier is removed."""
         path = safe_name(name)
         if not path:
             raise EventError("The bundle holds a member without a name.")
-        parent = os.path.dirname(path)
-        if parent:
+        parent = path.rpartition("/")[0]
+        if parent not in self._made:
             self._make_folder(parent)
-        real = os.path.join(self.root, path)
-        self._links.pop(path, None)
-        if os.path.lexists(real):
-            if os.path.isdir(real):
-                raise EventError("The bundle holds %r both as a folder and as a file." % name)
+        if path in self._made:
+            raise EventError("The bundle holds %r both as a folder and as a file." % name)
+        real = self.root + "/" + path
+        if path in self._files:
             os.unlink(real)
+            self._files.discard(path)
+        self._links.pop(path, None)
         return real
 
     def _make_folder(self, path: str) -> None:
-        real = self.root
-        walked: List[str] = []
+        walked = ""
         for part in path.split("/"):
-            walked.append(part)
-            real = os.path.join(real, part)
-            if "/".join(walked) in self._links:
+            walked = walked + "/" + part if walked else part
+            if walked in self._made:
+                continue
+            if walked in self._links:
                 raise EventError("The bundle holds %r below a link." % path)
-            try:
-                os.mkdir(real, 0o755)
-            except FileExistsError:
-                if not os.path.isdir(real):
-                    raise EventError("The bundle holds %r both as a file and as a folder." % "/".join(walked)) from None
+            if walked in self._files:
+                raise EventError("The bundle holds %r both as a file and as a folder." % walked)
+            os.mkdir(self.root + "/" + walked, 0o755)
+            self._made.add(walked)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _exactly(name: str, source: BinaryIO, size: int) -> Iterator[bytes]:
+    """Give a member's content in pieces; refuse one that is shorter or longer than it says."""
+    left = size
+    while left > 0:
+        chunk = source.read(min(left, _CHUNK))
+        if not chunk:
+            raise EventError("The bundle cannot be unpacked: %r ends %d bytes early." % (name, left))
+        left -= len(chunk)
+        yield chunk
+    if source.read(1):
+        raise EventError("The bundle is damaged: %r is longer than it says." % name)
 
 
 def safe_name(name: str) -> str:

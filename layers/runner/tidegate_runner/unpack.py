@@ -9,6 +9,7 @@ import zipfile
 from typing import IO, Any, BinaryIO, Optional, Tuple
 
 from tidegate_runner.errors import EventError
+from tidegate_runner.space import check_room, tar_size
 from tidegate_runner.tree import Limits, Tree
 
 _LONGEST_LINK = 4096
@@ -49,6 +50,7 @@ def _unpack_zip(path: str, tree: Tree, limits: Limits) -> None:
         members = archive.infolist()
         if len(members) > limits.members:
             raise EventError("The bundle holds %d members; at most %d are allowed." % (len(members), limits.members))
+        tree.expect(sum(member.file_size for member in members))
         for member in members:
             tree.count(member.filename)
             _add_zip_member(archive, member, tree)
@@ -90,22 +92,26 @@ def _unpack_tgz(path: str, tree: Tree, limits: Limits) -> None:
 
 
 def _unpack_tar(path: str, tree: Tree, limits: Limits) -> None:
+    check_room(tar_size(path), tree.root)
     with _decompressed(path) as stream:
         bounded = _BoundedReader(stream, limits.size + limits.members * 2048 + _LARGEST_READ)
         with tarfile.open(fileobj=_binary(bounded), mode="r:") as archive:
             for member in archive:
                 tree.count(member.name)
-                _add_tar_member(archive, member, tree)
+                _add_tar_member(archive, member, bounded, tree)
                 archive.members = []  # type: ignore[attr-defined]  # else a big archive's headers pile up
             _check_end(bounded, archive)
 
 
-def _add_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, tree: Tree) -> None:
+def _add_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, stream: "_BoundedReader", tree: Tree) -> None:
     owner = _owner(member)
     mode = member.mode & 0o7777
     if member.isreg():
-        source = archive.extractfile(member)
-        assert source is not None
+        if member.issparse():
+            source: Any = archive.extractfile(member)
+        else:  # the content follows: read as it comes, without tarfile's layers
+            stream.seek(member.offset_data)
+            source = _Part(stream, member.size)
         tree.add_file(member.name, _binary(source), member.size, mode, member.mtime, owner)
     elif member.isdir():
         tree.add_folder(member.name, mode, member.mtime, owner)
@@ -143,6 +149,19 @@ def _decompressed(path: str) -> IO[bytes]:
 
         return _binary(lzma.open(path, "rb"))
     return open(path, "rb")
+
+
+class _Part:
+    """The next bytes of a stream, and no more than that."""
+
+    def __init__(self, stream: "_BoundedReader", size: int) -> None:
+        self._stream = stream
+        self._left = size
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(min(size, self._left)) if self._left else b""
+        self._left -= len(data)
+        return data
 
 
 class _BoundedReader:

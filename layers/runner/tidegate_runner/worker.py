@@ -11,8 +11,8 @@ from tidegate_runner.lock import acquire_group_lock
 from tidegate_runner.logs import ScriptLog
 from tidegate_runner.order import Order
 from tidegate_runner.paths import DeploymentPaths, HostPaths
-from tidegate_runner.progress import Progress
 from tidegate_runner.result import diagnostics_of
+from tidegate_runner.telling import Teller
 
 
 class Worker:
@@ -31,7 +31,7 @@ class Worker:
         self._journal = journal
         self._environ = environ
         self._clock = clock
-        self._progress = Progress(order.progress, journal.target)
+        self._teller = Teller(order, host, journal.target)
 
     def run(self, holder: Dict[str, object]) -> None:
         """Run the events not done yet, to the first failure; the journal then holds the result."""
@@ -52,13 +52,19 @@ class Worker:
             self._journal.complete("Failed" if diagnostics else "Succeeded", diagnostics)
         finally:
             lock.release()
-        self._progress.close()
+
+    def finish(self) -> None:
+        """Have the rest of the log uploaded. The result is recorded by now: nobody waits for this."""
+        result = self._journal.result
+        self._teller.close(str(result["status"]) if result else "Failed")
 
     def _run_one(self, event: str) -> Optional[Dict[str, str]]:
         """Run an event; give diagnostics where its failure ends the stage."""
         self._journal.begin(event, self._clock())
         self._show()
         diagnostics = self._attempt(event)
+        if diagnostics is not None:
+            self._teller.say(event, diagnostics["message"])
         self._journal.finish("Failed" if diagnostics else "Succeeded", self._clock())
         self._show()
         if diagnostics and event in STOP_EVENTS and self._order.ignore_application_stop_failures:
@@ -67,7 +73,8 @@ class Worker:
 
     def _attempt(self, event: str) -> Optional[Dict[str, str]]:
         place = DeploymentPaths.of(self._host, self._order.group_id, self._order.deployment_id)
-        log = ScriptLog(place.scripts_log, self._host.deployments_log(), self._order.deployment_id, self._clock)
+        deployment, listen = self._order.deployment_id, self._teller.listener(event)
+        log = ScriptLog(place.scripts_log, self._host.deployments_log(), deployment, self._clock, listen)
         try:
             run_event(event, self._order, self._host, self._environ, log)
         except EventError as error:
@@ -84,6 +91,7 @@ class Worker:
         self._journal.begin(event, self._clock())
         self._journal.finish("Failed", self._clock())
         self._journal.complete("Failed", diagnostics_of(event, error.error_code, "", str(error), ""))
+        self._teller.say(event, str(error))
 
     def _show(self) -> None:
-        self._progress.show(self._journal.progress(self._clock()))
+        self._teller.show(self._journal.progress(self._clock()))

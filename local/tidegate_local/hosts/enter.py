@@ -94,7 +94,7 @@ def _enter(description: Mapping[str, Any], descriptors: list[tuple[int, int]], a
 
 
 def _become(description: Mapping[str, Any], argv: Sequence[str]) -> NoReturn:
-    environment = {**DEFAULT_ENVIRONMENT, "HOME": "/root", "LANG": "C.UTF-8"}
+    environment = {**description.get("environment", {}), **DEFAULT_ENVIRONMENT, "HOME": "/root", "LANG": "C.UTF-8"}
     with suppress(KeyError):
         environment["TERM"] = os.environ["TERM"]
     if description["isolation"] == Isolation.FOLDER:

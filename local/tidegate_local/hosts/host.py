@@ -32,6 +32,7 @@ class LocalHost:
     root : where the machine finds the host's files
     pid : the host's first process, as the machine numbers it
     agent_online : whether its SSM agent answers; tests switch it
+    environment : variables that every program in it starts with
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class LocalHost:
         self.root = root
         self.pid = pid
         self.agent_online = True
+        self.environment: dict[str, str] = {}
         self._end = end
         self._end_host = end_host
         self._numbers = itertools.count(1)
@@ -102,7 +104,7 @@ class LocalHost:
         A program that is not there, or cannot be run, says so on its standard error and ends with 127
         or 126, as under a shell.
         """
-        environment = dict(DEFAULT_ENVIRONMENT if env is None else env)
+        environment = {**self.environment, **(DEFAULT_ENVIRONMENT if env is None else env)}
         if self.isolation is Isolation.FOLDER:
             environment.setdefault(HOST_ROOT_VARIABLE, self.root)
             environment.setdefault(HOST_ADDRESS_VARIABLE, self.address)
@@ -159,6 +161,7 @@ class LocalHost:
             "isolation": self.isolation.value,
             "root": self.root,
             "pid": self.pid,
+            "environment": dict(self.environment),
         }
 
     def _send(self, message: wire.Message, descriptors: Sequence[int] = ()) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tidegate_local.policy.server_judge import ServerJudge
 
 
 def _nothing(*_args: Any) -> None:
@@ -29,17 +32,21 @@ class Hooks:
         Puts an event on the default bus.
     throttled
         Tells whether a call (``service:Operation``) is to be throttled now.
+    judge
+        Says which requests are refused for lack of rights; None: nobody's.
     """
 
     client: Callable[[str, str, str], Any] | None = None
     count: Callable[[str], None] = _nothing
     emit: Callable[[Mapping[str, Any]], None] = _nothing
     throttled: Callable[[str], bool] = _never
+    judge: ServerJudge | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def clear(self) -> None:
         """Forget the local cloud."""
         self.client, self.count, self.emit, self.throttled = None, _nothing, _nothing, _never
+        self.judge = None
 
 
 HOOKS = Hooks()

@@ -1,14 +1,18 @@
-"""moto's HTTP server: throttling on request.
+"""moto's HTTP server: throttling on request, and refusing what a caller has no right to.
 
 Follows "Throttling" of the services' API references: ThrottlingException, status 400, in the JSON protocols.
 """
 
 from __future__ import annotations
 
+import io
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidegate_local.patches.hooks import HOOKS
+
+if TYPE_CHECKING:
+    from tidegate_local.policy.server_judge import Answer
 
 _TARGETS = {
     "AmazonSSM": "ssm",
@@ -34,6 +38,24 @@ def install() -> None:
             head = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
             start_response("400 Bad Request", head)
             return [body]
+        refusal = _refusal(environ)
+        if refusal is not None:
+            start_response(refusal[0], refusal[1])
+            return [refusal[2]]
         return original(self, environ, start_response)
 
     DomainDispatcherApplication.__call__ = call
+
+
+def _refusal(environ: dict[str, Any]) -> Answer | None:
+    judge = HOOKS.judge
+    if judge is None or judge.key_of(environ.get("HTTP_AUTHORIZATION", "")) is None:
+        return None
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_") or name in ("CONTENT_TYPE", "CONTENT_LENGTH")
+    }
+    return judge.refuse(environ["REQUEST_METHOD"], environ["REQUEST_URI"], headers, body)

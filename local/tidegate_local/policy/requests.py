@@ -110,13 +110,26 @@ def _ssm(op: str, params: Params, place: Place) -> list[Need]:
             kind, service = ("managed-instance", "ssm") if instance.startswith("mi-") else ("instance", "ec2")
             needs.append(("ssm:SendCommand", place.arn(service, f"{kind}/{instance}")))
         return needs
-    if op in ("GetParameter", "PutParameter", "DeleteParameter"):
-        return [(f"ssm:{op}", _full(place, "ssm", "parameter/", str(params["Name"]).lstrip("/")))]
-    if op == "GetParameters":
-        return [(f"ssm:{op}", _full(place, "ssm", "parameter/", str(n).lstrip("/"))) for n in params["Names"]]
+    if op in ("GetParameter", "PutParameter", "DeleteParameter", "GetParameterHistory"):
+        return [(f"ssm:{op}", _parameter(place, params.get("Name")))]
+    if op in ("GetParameters", "DeleteParameters"):
+        return [(f"ssm:{op}", _parameter(place, name)) for name in params.get("Names") or [""]]
+    if op == "GetParametersByPath":
+        return [(f"ssm:{op}", _parameter(place, params.get("Path")))]
     if op in ("GetDocument", "DescribeDocument"):
         return [(f"ssm:{op}", _full(place, "ssm", "document/", str(params["Name"])))]
     return [(f"ssm:{op}", "*")]
+
+
+def _parameter(place: Place, name: Any) -> str:
+    """The ARN of a parameter or a path; a name may end in ``:version`` or ``:label``."""
+    text = str(name or "")
+    return text if text.startswith("arn:") else place.arn("ssm", f"parameter/{text.lstrip('/').partition(':')[0]}")
+
+
+def _secretsmanager(op: str, params: Params, place: Place) -> list[Need]:
+    name = params.get("SecretId") or params.get("Name")
+    return [(f"secretsmanager:{op}", _full(place, "secretsmanager", "secret:", str(name)) if name else "*")]
 
 
 def _states(op: str, params: Params, _place: Place) -> list[Need]:
@@ -179,6 +192,7 @@ _RULES: Mapping[str, Callable[[str, Params, Place], list[Need]]] = {
     "dynamodb": _dynamodb,
     "s3": _s3,
     "ssm": _ssm,
+    "secretsmanager": _secretsmanager,
     "stepfunctions": _states,
     "sqs": _sqs,
     "events": _events,

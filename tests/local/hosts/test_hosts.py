@@ -214,7 +214,7 @@ def test_ids_come_from_whoever_registers_the_hosts(tmp_path):
 def test_the_description_is_all_that_another_process_needs(fleet):
     host = fleet.hosts[0]
     description = host.describe()
-    assert set(description) == {"id", "name", "address", "state", "tags", "isolation", "root", "pid"}
+    assert set(description) == {"id", "name", "address", "state", "tags", "isolation", "root", "pid", "environment"}
     assert (description["state"], description["tags"]) == ("running", {"Fleet": "test"})
     script = (
         "import json, sys; from tidegate_local.hosts import exec_in_host;"

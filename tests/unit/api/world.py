@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.api import ApiRequest, ApiResponse, Services, Settings, handle
+from tidegate.model.logs import Segment
 from tidegate.store.memory import MemoryTable
 from tidegate.store.table import Put
 
@@ -65,6 +66,22 @@ class Progress(dict[tuple[str, str], dict[str, Any]]):
         return self.get((deployment_id, target_id))
 
 
+class Logs(dict[str, bytes]):
+    """Log segments by what follows ``progress/`` in their keys."""
+
+    def segments(self, deployment_id: str, target_id: str, brought_by: str = "") -> list[Segment]:
+        prefix = f"{brought_by}/late/{deployment_id}/" if brought_by else f"{deployment_id}/"
+        found = []
+        for key in sorted(self):
+            if key.startswith(f"{prefix}{target_id}/"):
+                stage, number, _ = key.rsplit("/", 1)[1].rsplit(".", 2)
+                found.append(Segment(stage, int(number), key, len(self[key])))
+        return found
+
+    def read(self, segment: Segment, offset: int) -> bytes:
+        return self[segment.key][offset:]
+
+
 @dataclass
 class World:
     """One account. Time stands still unless a test moves it; ids count up."""
@@ -75,6 +92,7 @@ class World:
     executions: Executions = field(default_factory=Executions)
     signals: Signals = field(default_factory=Signals)
     progress: Progress = field(default_factory=Progress)
+    logs: Logs = field(default_factory=Logs)
     ids: list[str] = field(default_factory=list)
     _drawn: int = 0
 
@@ -85,6 +103,7 @@ class World:
             executions=self.executions,
             signals=self.signals,
             progress=self.progress,
+            logs=self.logs,
             clock=lambda: self.now,
             new_id=self._new_id,
             new_uuid=self._new_uuid,

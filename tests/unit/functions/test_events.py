@@ -168,6 +168,7 @@ def test_api() -> None:
         executions=account,
         signals=runtime.signals,
         progress=_NoProgress(),
+        logs=_NoLogs(),
         clock=runtime.clock,
         new_id=runtime.new_deployment_id,
         new_uuid=runtime.new_uuid,
@@ -179,6 +180,14 @@ def test_api() -> None:
     assert answer["statusCode"] == 200
     application: dict[str, Any] = json.loads(answer["body"])["application"]
     assert (application["applicationName"], application["computePlatform"]) == ("shop", "Server")
+
+
+class _NoLogs:
+    def segments(self, deployment_id: str, target_id: str, brought_by: str = "") -> list[Any]:
+        return []
+
+    def read(self, segment: Any, offset: int) -> bytes:
+        return b""
 
 
 class _NoProgress:

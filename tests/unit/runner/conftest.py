@@ -1,11 +1,13 @@
 """A host that is a folder, and a server that hands out orders, the runner, bundles and takes progress."""
 
 import base64
+import contextlib
 import hashlib
 import io
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 import threading
@@ -41,6 +43,8 @@ class Server:
     def __init__(self) -> None:
         self.content: dict[str, bytes | int] = {}
         self.posts: list[bytes] = []
+        #: What uploads are answered; an error status, and nothing is kept.
+        self.post_status = 204
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -50,8 +54,11 @@ class Server:
                 self.answer(status, body)
 
             def do_POST(self) -> None:
-                server.posts.append(self.rfile.read(int(self.headers["Content-Length"])))
-                self.answer(204, b"")
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status = server.post_status
+                if status < 300:
+                    server.posts.append(body)
+                self.answer(status, b"")
 
             def answer(self, status: int, body: bytes) -> None:
                 self.send_response(status)
@@ -69,6 +76,20 @@ class Server:
     def put(self, path: str, body: bytes) -> str:
         self.content[path] = body
         return f"http://127.0.0.1:{self._http.server_port}{path}?X-Amz-Signature=secret"
+
+    def uploaded(self) -> dict[str, bytes]:
+        """The newest content of every key that was posted to."""
+        found = {}
+        for body in list(self.posts):
+            key = body.split(b'name="key"\r\n\r\n', 1)[1].split(b"\r\n", 1)[0]
+            found[key.decode()] = body.split(b"Content-Type: application/json\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0]
+        return found
+
+    def lines(self, prefix: str) -> list[list[Any]]:
+        """The records of all log segments below a prefix, in order."""
+        content = self.uploaded()
+        names = sorted(name for name in content if name.startswith(prefix) and name.endswith(".jsonl"))
+        return [json.loads(line) for name in names for line in content[name].splitlines()]
 
     def close(self) -> None:
         self._http.shutdown()
@@ -245,7 +266,12 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def host(tmp_path: Path, server: Server) -> Host:
+def host(tmp_path: Path, server: Server) -> Iterator[Host]:
     root = tmp_path / "host"
     root.mkdir()
-    return Host(root, server)
+    yield Host(root, server)
+    # A worker or sender that would go on trying to upload finds a file where its folder was, and ends.
+    spool = root / "opt/tidegate/spool"
+    shutil.rmtree(spool, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        spool.write_text("")

@@ -114,23 +114,6 @@ def test_scripts_get_the_documented_environment(host, kit):
     assert host.read("cwd").strip() == str(host.root)
 
 
-def test_progress_is_posted_under_the_targets_name(host, server, kit):
-    host.deploy("d-ONE", {"slow.sh": "#!/bin/sh\nsleep 0.5\n"}, {"hooks": {"AfterInstall": kit.hook("slow.sh")}})
-    assert server.posts
-    assert all(b'filename="i-0123.json"' in post for post in server.posts)
-    assert all(b'name="key"\r\n\r\nprogress/d/${filename}\r\n' in post for post in server.posts)
-    assert all(post.index(b'name="policy"') < post.index(b'name="file"') for post in server.posts)
-    documents = [json.loads(post.split(b"\r\n\r\n")[-1].split(b"\r\n")[0]) for post in server.posts]
-    states = [document["events"][-1] for document in documents]
-    assert any(state[:2] == ["AfterInstall", "InProgress"] and state[3] is None for state in states)
-    assert states[-1][:2] == ["ValidateService", "Succeeded"]
-
-
-def test_a_dead_progress_door_changes_nothing(host, kit):
-    order = host.order("d-ONE", kit.make_zip({"a": "a"}), {}, progress={"url": "http://127.0.0.1:9/", "fields": {}})
-    assert host.run(order)["status"] == "Succeeded"
-
-
 def test_old_deployments_are_removed_but_the_last_successful_one(host, kit):
     for number in range(1, 5):
         order = host.order(f"d-{number}", kit.make_zip({"a": "a"}), {}, limits={"maxRevisions": 2})
@@ -160,3 +143,26 @@ def test_tar_bundles_keep_modes_times_and_links(host, kit, kind, mode):
     assert (stat.S_IMODE(tool.st_mode), tool.st_mtime, tool.st_size) == (0o750, 1_700_000_000, 3_000_000)
     assert host.path("/srv/t/bin/same").stat().st_size == 3_000_000
     assert host.path("/srv/t/bin/alias").readlink() == Path("tool")
+
+
+@pytest.mark.parametrize("python", OTHER_PYTHONS)
+def test_every_python_does_the_same(host, kit, python):
+    """Failures, links, clean-up and limits, whose libraries changed most between versions."""
+    host.python = python
+    spec = {"files": [{"source": "app", "destination": "/srv"}], "hooks": {"AfterInstall": kit.hook("bad.sh", 1)}}
+    members = [
+        (kit.tar_member("app/a\nb"), b"x"),
+        (kit.tar_member("app/link", kind=b"2", linkname="a\nb"), b""),
+        (kit.tar_member("bad.sh", mode=0o755), b"#!/bin/sh\nprintf 'caf\\351'; exec sleep 30\n"),
+    ]
+    failed = host.run(host.order("d-ONE", kit.make_tar(members, "w:gz"), spec, kind="tgz"))
+    assert failed["diagnostics"]["errorCode"] == "ScriptTimedOut"
+    assert "[stdout]caf\ufffd" in failed["diagnostics"]["logTail"]
+    assert host.names("/srv") == ["a\nb", "link"]
+    hostile = kit.make_tar([(kit.tar_member("../evil"), b"x")])
+    refused = host.run(host.order("d-TWO", hostile, {}, kind="tar"))
+    assert "leaves its folder" in refused["diagnostics"]["message"]
+    large = host.order("d-THREE", kit.make_zip({"z": "\0" * 3_000_000}), {}, limits={"maxRatio": 10})
+    assert "out of proportion" in host.run(large)["diagnostics"]["message"]
+    assert host.deploy("d-FOUR", {"app/c": "c"}, {"files": spec["files"]})["status"] == "Succeeded"
+    assert host.names("/srv") == ["c"]

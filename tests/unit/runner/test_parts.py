@@ -28,8 +28,8 @@ def entry(**changes):
     return {**base, **changes}
 
 
-def planned(*entries):
-    return plan_permissions(list(entries), COPIES, FOLDERS, lambda path: path in FOLDERS)
+def planned(*entries, warn=lambda text: None):
+    return plan_permissions(list(entries), COPIES, FOLDERS, lambda path: path in FOLDERS, warn)
 
 
 @pytest.mark.parametrize(

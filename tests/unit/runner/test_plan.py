@@ -27,7 +27,9 @@ def put(paths, logical, text="x"):
 
 def plan(paths, *files, behavior="DISALLOW", forgotten=()):
     spec = {"files": [{"source": source, "destination": destination} for source, destination in files]}
-    return [i.to_json() for i in make_plan(spec, behavior, ARCHIVE, View(paths, frozenset(forgotten)))]
+    made = make_plan(spec, behavior, ARCHIVE, View(paths, forgotten))
+    made.refuse()
+    return [i.to_json() for i in made.instructions]
 
 
 def targets(instructions):

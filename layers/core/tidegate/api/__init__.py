@@ -6,13 +6,14 @@ world is in :class:`Services`.
 
 from tidegate.api.door import handle
 from tidegate.api.messages import ApiRequest, ApiResponse
-from tidegate.api.services import Executions, ExecutionsBusyError, Progress, Services, Settings, Signals
+from tidegate.api.services import Executions, ExecutionsBusyError, Logs, Progress, Services, Settings, Signals
 
 __all__ = [
     "ApiRequest",
     "ApiResponse",
     "Executions",
     "ExecutionsBusyError",
+    "Logs",
     "Progress",
     "Services",
     "Settings",

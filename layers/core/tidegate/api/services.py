@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tidegate.model.logs import Segment
 from tidegate.store.applications import Applications
 from tidegate.store.configs import Configs
 from tidegate.store.deployments import Deployments
@@ -45,6 +46,16 @@ class Progress(Protocol):
         """The target's progress object (``docs/host-contract.md``), ``None`` where there is none."""
 
 
+class Logs(Protocol):
+    """What hosts' events print."""
+
+    def segments(self, deployment_id: str, target_id: str, brought_by: str = "") -> Sequence[Segment]:
+        """The target's log segments; those that a later deployment brought, where one is named."""
+
+    def read(self, segment: Segment, offset: int) -> bytes:
+        """What a segment holds from an offset on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of the stack that the API minds.
@@ -76,6 +87,7 @@ class Services:
     executions: Executions
     signals: Signals
     progress: Progress
+    logs: Logs
     clock: Callable[[], float]
     new_id: Callable[[], str]
     new_uuid: Callable[[], str]

@@ -62,6 +62,8 @@ class ServerAppSpec:
     hooks: Mapping[str, tuple[Script, ...]] = field(default_factory=dict)
     permissions: tuple[Permission, ...] = ()
     warnings: tuple[str, ...] = ()
+    event_names: tuple[str, ...] = ()
+    """All names below ``hooks`` in the file, those included that no host runs."""
 
     def to_json(self) -> dict[str, Any]:
         """Give the compiled form of the host contract: a JSON object, ready for ``json.dumps``."""

@@ -1,6 +1,7 @@
 """The ``permissions`` section: owners, modes, ACLs and SELinux contexts of installed files."""
 
 import re
+from typing import Literal
 
 from tidegate.appspec.acl import compile_acl
 from tidegate.appspec.checks import Findings, entries_of, is_absent, text_of
@@ -8,16 +9,20 @@ from tidegate.appspec.context import compile_context
 from tidegate.appspec.model import Permission
 from tidegate.appspec.reader import Node, Scalar
 
+OctalReading = Literal["as-written", "1.8.1"]
 _TYPES = ("file", "directory")
-_LEADING_ZERO = re.compile(r"0[0-7]{2,3}")
+_LEADING_ZERO = re.compile(r"0[0-7]{2,4}")
 
 
-def compile_permissions(node: "Node | None", findings: Findings) -> tuple[Permission, ...]:
+def compile_permissions(
+    node: "Node | None", findings: Findings, octal: OctalReading = "as-written"
+) -> tuple[Permission, ...]:
     """Compile the section; problems and warnings go to `findings`."""
-    return tuple(_compile_entry(path, entry, findings) for path, entry in entries_of(node, "permissions", findings))
+    entries = entries_of(node, "permissions", findings)
+    return tuple(_compile_entry(path, entry, octal, findings) for path, entry in entries)
 
 
-def _compile_entry(path: str, entry: "dict[str, Node]", findings: Findings) -> Permission:
+def _compile_entry(path: str, entry: "dict[str, Node]", octal: OctalReading, findings: Findings) -> Permission:
     target = text_of(entry.get("object"))
     if not target:
         findings.problem(
@@ -36,7 +41,7 @@ def _compile_entry(path: str, entry: "dict[str, Node]", findings: Findings) -> P
         type=_types(path, entry.get("type"), findings),
         owner=text_of(entry.get("owner")) or None,
         group=text_of(entry.get("group")) or None,
-        mode=_mode(f"{path}.mode", entry.get("mode"), findings),
+        mode=_mode(f"{path}.mode", entry.get("mode"), octal, findings),
         acls=_acls(path, entry.get("acls"), findings),
         context=compile_context(f"{path}.context", entry.get("context"), findings),
     )
@@ -82,11 +87,12 @@ def _texts(path: str, node: "Node | None", findings: Findings) -> tuple[str, ...
     return tuple(texts)
 
 
-def _mode(path: str, node: "Node | None", findings: Findings) -> str | None:
+def _mode(path: str, node: "Node | None", octal: OctalReading, findings: Findings) -> str | None:
     """Read a mode; the result has four octal digits.
 
-    The agent turns the value into decimal text first, so an unquoted ``0644`` (420 to YAML 1.1) would
-    become 0420 and ``0755`` an error. Such a value is read as its author meant it, with a warning.
+    Version 1.8.1 of the agent turns the value into decimal text first, so an unquoted ``0644`` (420 to YAML 1.1)
+    becomes 0420 and ``0755`` an error. Such a value is read as its author meant it, with a warning, unless that
+    reading is asked for.
     """
     if is_absent(node):
         return None
@@ -96,8 +102,10 @@ def _mode(path: str, node: "Node | None", findings: Findings) -> str | None:
         if isinstance(node.value, int):
             text = str(node.value)
             if node.plain and _LEADING_ZERO.fullmatch(node.text):
-                text = node.text
-                findings.warn(path, f"{node.text} without quotes; read as octal {node.text}; quote it to be sure")
+                as_agent = octal == "1.8.1"
+                text = text if as_agent else node.text[-4:]
+                reading = f"read as decimal {text}, as agent 1.8.1 does" if as_agent else f"read as octal {text}"
+                findings.warn(path, f"{node.text} without quotes; {reading}; quote it to be sure")
     return _octal(path, text, node, findings)
 
 

@@ -1,12 +1,15 @@
 """The AppSpec of server deployments (EC2 and on-premises), compiled and checked."""
 
+import ntpath
 import posixpath
 import re
+from collections.abc import Collection
+from typing import Literal
 
 from tidegate.appspec.checks import Findings, describe, entries_of, is_absent, leaves_folder, text_of
 from tidegate.appspec.errors import AppSpecError, Problem
 from tidegate.appspec.model import FileMapping, Script, ServerAppSpec
-from tidegate.appspec.permissions import compile_permissions
+from tidegate.appspec.permissions import OctalReading, compile_permissions
 from tidegate.appspec.reader import Node, Scalar, read_yaml
 
 SCRIPTABLE_EVENTS = (
@@ -25,13 +28,25 @@ DEFAULT_TIMEOUT = 3600
 LONGEST_COMMAND = 172_800  # seconds; SSM Run Command's own limit (48 hours)
 
 
-def compile_server_appspec(text: str) -> ServerAppSpec:
+def compile_server_appspec(
+    text: str,
+    octal: OctalReading = "as-written",
+    custom_events: Collection[str] = (),
+    os: Literal["linux", "windows"] = "linux",
+) -> ServerAppSpec:
     """Compile the AppSpec file of a server revision.
 
     Parameters
     ----------
     text : str
         The file, YAML 1.1, at most 1 MiB of UTF-8.
+    octal : {"as-written", "1.8.1"}
+        How to read a mode with a leading zero and without quotes: as its author meant it, or as version 1.8.1
+        of CodeDeploy's agent does, for which ``0644`` is 0420 and ``0755`` an error.
+    custom_events : collection of str
+        Names that run scripts beside CodeDeploy's own; hosts run them only when they are told to by hand.
+    os : {"linux", "windows"}
+        What the hosts run; the file must say the same.
 
     Returns
     -------
@@ -52,14 +67,16 @@ def compile_server_appspec(text: str) -> ServerAppSpec:
         findings.problem("the AppSpec file must be a map", "(file)", tree, "keys such as version and os", "Add them")
         raise AppSpecError(findings.problems)
     _check_version(tree.get("version"), findings)
-    _check_os(tree.get("os"), findings)
-    hooks = _compile_hooks(tree.get("hooks"), findings)
-    files = _compile_files(tree.get("files"), findings)
-    permissions = compile_permissions(tree.get("permissions"), findings)
+    _check_os(tree.get("os"), os, findings)
+    hooks, names = _compile_hooks(tree.get("hooks"), custom_events, findings)
+    files = _compile_files(tree.get("files"), os, findings)
+    permissions = compile_permissions(tree.get("permissions"), findings, octal)
+    if os == "windows" and permissions:
+        _refuse_permissions(tree.get("permissions"), findings)
     behavior = _compile_file_exists_behavior(tree.get("file_exists_behavior"), findings)
     if findings.problems:
         raise AppSpecError(findings.problems)
-    return ServerAppSpec("linux", behavior, files, hooks, permissions, tuple(findings.warnings))
+    return ServerAppSpec(os, behavior, files, hooks, permissions, tuple(findings.warnings), names)
 
 
 _EMPTY = Problem(
@@ -80,29 +97,36 @@ def _check_version(node: "Node | None", findings: Findings) -> None:
     findings.problem(message, "version", node, "the number 0.0", "Write 'version: 0.0' without quotes")
 
 
-def _check_os(node: "Node | None", findings: Findings) -> None:
+def _check_os(node: "Node | None", os: str, findings: Findings) -> None:
     value = node.value if isinstance(node, Scalar) else None
-    if value == "linux":
+    if value == os:
         return
     shown = value if isinstance(value, str) else describe(node)
-    remedy = "Write 'os: linux'"
-    if value == "windows":
-        remedy = "Windows hosts cannot be deployed to yet; use a Linux revision"
-    findings.problem(f"unsupported operating system ({shown})", "os", node, "linux", remedy)
+    remedy = f"Write 'os: {os}'"
+    if value in ("linux", "windows"):
+        remedy = f"The hosts run {os}; deploy a revision that is made for it"
+    findings.problem(f"unsupported operating system ({shown})", "os", node, os, remedy)
 
 
-def _compile_hooks(node: "Node | None", findings: Findings) -> dict[str, tuple[Script, ...]]:
+def _refuse_permissions(node: "Node | None", findings: Findings) -> None:
+    message = "permissions are not supported on Windows"
+    findings.problem(message, "permissions", node, "nothing", "Remove the section and set rights in a hook")
+
+
+def _compile_hooks(
+    node: "Node | None", custom_events: Collection[str], findings: Findings
+) -> tuple[dict[str, tuple[Script, ...]], tuple[str, ...]]:
     if is_absent(node):
-        return {}
+        return {}, ()
     if not isinstance(node, dict):
         findings.problem(
             "hooks must be a map", "hooks", node, "event names with lists of scripts", "Indent them below hooks"
         )
-        return {}
+        return {}, ()
     hooks: dict[str, tuple[Script, ...]] = {}
     for event, scripts in node.items():
         path = f"hooks.{event}"
-        if event not in SCRIPTABLE_EVENTS:
+        if event not in SCRIPTABLE_EVENTS and event not in custom_events:
             findings.warn(path, "not an event that runs scripts on servers; its scripts never run")
             continue
         entries = entries_of(scripts, path, findings)
@@ -112,7 +136,7 @@ def _compile_hooks(node: "Node | None", findings: Findings) -> dict[str, tuple[S
         total = sum(script.timeout for script in compiled)
         if total > LONGEST_COMMAND:
             findings.warn(path, f"the timeouts add up to {total} s; a host's command ends after {LONGEST_COMMAND} s")
-    return hooks
+    return hooks, tuple(node)
 
 
 def _compile_script(path: str, entry: "dict[str, Node]", findings: Findings) -> Script:
@@ -168,7 +192,7 @@ def _sudo(path: str, node: "Node | None", findings: Findings) -> bool:
     return True
 
 
-def _compile_files(node: "Node | None", findings: Findings) -> tuple[FileMapping, ...]:
+def _compile_files(node: "Node | None", os: str, findings: Findings) -> tuple[FileMapping, ...]:
     files = []
     for path, entry in entries_of(node, "files", findings):
         source = text_of(entry.get("source"))
@@ -187,11 +211,18 @@ def _compile_files(node: "Node | None", findings: Findings) -> tuple[FileMapping
             message = "a path must not hold line breaks or NUL"
             findings.problem(message, path, entry.get("source"), "plain paths", "Rename it")
         else:
-            if not destination.startswith("/"):
-                findings.warn(f"{path}.destination", f"{destination!r} is not absolute; read as '/{destination}'")
-            absolute = "/" + posixpath.normpath("/" + destination).lstrip("/")
-            files.append(FileMapping(source, absolute))
+            files.append(FileMapping(source, _absolute(path, destination, os, findings)))
     return tuple(files)
+
+
+def _absolute(path: str, destination: str, os: str, findings: Findings) -> str:
+    if os == "windows":
+        if not ntpath.splitdrive(destination)[0]:
+            findings.warn(f"{path}.destination", f"{destination!r} names no drive; the system's drive is taken")
+        return ntpath.normpath(destination)
+    if not destination.startswith("/"):
+        findings.warn(f"{path}.destination", f"{destination!r} is not absolute; read as '/{destination}'")
+    return "/" + posixpath.normpath("/" + destination).lstrip("/")
 
 
 def _compile_file_exists_behavior(node: "Node | None", findings: Findings) -> str | None:

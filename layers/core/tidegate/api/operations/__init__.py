@@ -15,6 +15,7 @@ from tidegate.api.operations import (
     deployments,
     groups,
     history,
+    logs,
     revisions,
     steering,
     targets,
@@ -58,6 +59,7 @@ _CODEDEPLOY: Final[Mapping[str, Operation]] = {
 }
 
 _TIDEGATE: Final[Mapping[str, Operation]] = {
+    "GetLogs": logs.get_logs,
     "ListDecisions": history.list_decisions,
     "ListInstallations": history.list_installations,
 }

@@ -40,7 +40,7 @@ def list_deployment_targets(call: Call, given: Given) -> dict[str, Any]:
     paging = Paging(call.operation, given)
     filters = given.get("targetFilters", {})
     _check_filters(filters)
-    fleet = _fleet(call, deployment_id)
+    fleet = fleet_of(call, deployment_id)
     wanted = filters.get("TargetStatus")
     if wanted:
         known = call.services.table.query(f"DEP#{deployment_id}", "TARGET#").items
@@ -60,7 +60,7 @@ def _check_filters(filters: Mapping[str, Sequence[str]]) -> None:
             raise ApiError("InvalidInstanceStatusException", message)
 
 
-def _fleet(call: Call, deployment_id: str) -> list[str]:
+def fleet_of(call: Call, deployment_id: str) -> list[str]:
     """Ids of the deployment's targets.
 
     Raises
@@ -78,11 +78,11 @@ def _fleet(call: Call, deployment_id: str) -> list[str]:
 
 def _read(call: Call, deployment_id: str, names: Sequence[str]) -> list[dict[str, Any]]:
     check_deployment_id(deployment_id)
-    ids = [_target_id(name) for name in dict.fromkeys(names)]
+    ids = [target_id_of(name) for name in dict.fromkeys(names)]
     pk = f"DEP#{deployment_id}"
     found = call.services.table.get_many((pk, f"TARGET#{each}") for each in ids)
     if len(found) < len(ids):
-        fleet = set(_fleet(call, deployment_id))
+        fleet = set(fleet_of(call, deployment_id))
         for each in ids:
             if each not in fleet:
                 message = f"The target '{each}' is not part of deployment '{deployment_id}'."
@@ -92,7 +92,8 @@ def _read(call: Call, deployment_id: str, names: Sequence[str]) -> list[dict[str
     return [_shown(deployment_id, merged(item, told.get(item["targetId"]))) for item in items]
 
 
-def _target_id(name: str) -> str:
+def target_id_of(name: str) -> str:
+    """The id of a target named by its id or its ARN."""
     target_id = name.rpartition("/")[2] if name.startswith("arn:") else name
     if not 1 <= len(target_id) <= 100 or not target_id.isprintable() or " " in target_id:
         message = f"A target is named by the id or the ARN of an instance; not {name[:80]!r}."
