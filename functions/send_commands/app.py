@@ -108,6 +108,7 @@ def publish(deployment: Mapping[str, Any], flight: Flight, runtime: Runtime) -> 
             "type": bundle["type"],
             "size": bundle["size"],
             "sha256": bundle["sha256"],
+            "objectEtag": bundle.get("etag", ""),  # absent from deployments that an earlier release validated
         },
         "appspec": json.loads(deployment["appspec"]),
         "runner": orders.runner(delivery + 60),

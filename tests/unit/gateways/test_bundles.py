@@ -87,9 +87,10 @@ def test_the_copy_is_what_was_there_with_its_sum_and_size(store: Store) -> None:
     content = zipped({"appspec.yml": APPSPEC})
     etag = store.put(content)["ETag"].strip('"')
     bundle = store.copy("ZIP")
-    assert bundle == Bundle(f"bundles/rev-1/{etag}", len(content), hashlib.sha256(content).hexdigest(), "zip")
+    assert bundle == Bundle(f"bundles/rev-1/{etag}", len(content), hashlib.sha256(content).hexdigest(), "zip", etag)
     assert store.client.get_object(Bucket="own", Key=bundle.key)["Body"].read() == content
-    assert bundle.to_item() == {"key": bundle.key, "size": bundle.size, "sha256": bundle.sha256, "type": "zip"}
+    sizes = {"size": bundle.size, "sha256": bundle.sha256}
+    assert bundle.to_item() == {"key": bundle.key, "type": "zip", "etag": etag, **sizes}
 
 
 def test_later_changes_of_the_source_do_not_reach_the_copy(store: Store) -> None:

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import tarfile
 import threading
@@ -40,7 +41,7 @@ GROUP_ID = "6f1a2b3c-0000-4000-8000-000000000001"
 class Server:
     """Serves bytes (or an HTTP status) by path and keeps what is posted."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.content: dict[str, bytes | int] = {}
         self.posts: list[bytes] = []
         #: What uploads are answered; an error status, and nothing is kept.
@@ -70,12 +71,15 @@ class Server:
                 pass
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     def put(self, path: str, body: bytes) -> str:
         self.content[path] = body
-        return f"http://127.0.0.1:{self._http.server_port}{path}?X-Amz-Signature=secret"
+        return f"{self._scheme}://127.0.0.1:{self._http.server_port}{path}?X-Amz-Signature=secret"
 
     def uploaded(self) -> dict[str, bytes]:
         """The newest content of every key that was posted to."""
@@ -104,6 +108,7 @@ class Host:
         self.root = root
         self.server = server
         self.python: str | None = None
+        self.more_variables: dict[str, str] = {}
         self._numbers = itertools.count(1)
         runner = archive.build(str(RUNNER / "tidegate_runner"))
         self._runner = {"url": server.put("/runner.zip", runner), "sha256": hashlib.sha256(runner).hexdigest()}
@@ -178,6 +183,7 @@ class Host:
             "AWS_SSM_INSTANCE_ID": "i-0123",
             "TIDEGATE_HOST_ROOT": str(self.root),
             "AWS_SECRET_ACCESS_KEY": "hidden",
+            **self.more_variables,
         }
 
     def start(self, order: dict[str, Any] | bytes, **parameter: str) -> "subprocess.Popen[bytes]":

@@ -43,12 +43,13 @@ _MISSING = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound", "NoSuchVer
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The copy of a bundle: its key in the stack's bucket, size in bytes, sha256 (hex) and how to unpack it."""
+    """The copy of a bundle: key in the stack's bucket, bytes, sha256 (hex), how to unpack it, its source's eTag."""
 
     key: str
     size: int
     sha256: str
     type: str
+    etag: str = ""
 
     def to_item(self) -> dict[str, Any]:
         """As kept on the deployment."""
@@ -94,7 +95,7 @@ class Bundles:
                 CopySource=copy_source,  # type: ignore[arg-type]  # a TypedDict built by parts
                 CopySourceIfMatch=head["ETag"],
             )
-        return Bundle(key, head["ContentLength"], self._sha256(key), source["bundleType"].lower())
+        return Bundle(key, head["ContentLength"], self._sha256(key), source["bundleType"].lower(), etag)
 
     def appspec(self, bundle: Bundle, source_name: str) -> str:
         """The text of the bundle's AppSpec file; an archive that is not what its type says is found here."""
