@@ -6,7 +6,7 @@ MAKEFLAGS += --no-builtin-rules
 
 PY       := .venv/bin/python
 JOBS     ?= auto
-PYTEST   := $(PY) -m pytest -p no:cacheprovider -n $(JOBS)
+PYTEST   := $(PY) -m pytest -p no:cacheprovider -n $(JOBS) --durations 12 --durations-min 8
 CODE     := layers cli local functions tests examples bench scripts
 # Functions hold one app.py each: they are typed as functions.<name>.app.
 TYPED    := layers/core/tidegate layers/runner/tidegate_runner cli/tidegate_cli local/tidegate_local functions scripts bench

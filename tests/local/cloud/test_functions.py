@@ -129,9 +129,13 @@ def test_calls_are_counted(cloud):
     assert cloud.ended(arn)["status"] == "SUCCEEDED"
     status, calls = cloud.local("calls")
     assert status == 200
+    by_function = calls.pop("byFunction")
     assert calls == {"stateTransitions": 2, "lambda": 3, "ssm": 1, "dynamodbReads": 0, "dynamodbWrites": 1}
+    assert by_function["WorkFunction"] | {"lambda": 0} == {"lambda": 0, "ssm": 1, "dynamodbWrites": 1}
+    assert sum(counts["lambda"] for counts in by_function.values()) == 3
     assert cloud.local("calls?reset=1")[1]["lambda"] == 3
     assert cloud.local("calls")[1]["lambda"] == 0
+    assert cloud.local("calls")[1]["byFunction"] == {}
 
 
 def test_a_worker_can_be_killed_after_a_call(cloud):
