@@ -28,19 +28,11 @@ from rich.table import Table
 from samtranslator.yaml_helper import yaml_parse
 
 from bench.cold_start import ROOT
+from tidegate.model.deployment import IN_PLACE_EVENTS
 from tidegate_runner import archive
 
 RUNNER = ROOT / "layers" / "runner"
-EVENTS = (
-    "ApplicationStop",
-    "DownloadBundle",
-    "BeforeInstall",
-    "Install",
-    "AfterInstall",
-    "ApplicationStart",
-    "ValidateService",
-)
-HOOKS = [event for event in EVENTS if event not in ("DownloadBundle", "Install")]
+HOOKS = [event for event in IN_PLACE_EVENTS if event not in ("DownloadBundle", "Install")]
 GROUP = "0a000000-0000-4000-8000-000000000001"
 START = """import os, resource, sys
 sys.path.insert(0, sys.argv[1])
@@ -201,7 +193,7 @@ def _order(deployment: str, bundle: Path) -> dict[str, Any]:
         "mode": "run",
         "deploymentId": deployment,
         "stage": "host",
-        "events": list(EVENTS),
+        "events": list(IN_PLACE_EVENTS),
     }
     order.update(applicationName="bench", deploymentGroupName="bench", deploymentGroupId=GROUP, revision={})
     order.update(bundle=named, appspec=appspec, limits={"maxRevisions": 100})

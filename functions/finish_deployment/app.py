@@ -36,13 +36,12 @@ def run(state: State, runtime: Runtime) -> State:
     now = runtime.clock()
     loaded = runtime.ledgers.load(deployment_id) or Loaded(Ledger(b"", 0), 0)
     closing = loaded.ledger.closing or fault_of(state, now)
-    loaded = replace(loaded, ledger=replace(loaded.ledger, closing=closing))
-    verdict = judge(loaded.ledger, runtime.settings.rules(deployment), now)
-    if not verdict.kind.ends and loaded.version:
-        return _let_finish(state, runtime, loaded, verdict.look_again_at, now)
-    status = closing.status if closing else verdict.status
-    reason = verdict.reason if verdict.kind.ends else closing.reason if closing else verdict.reason
-    ledger, skipped, lost = _settled(deployment_id, loaded.ledger, deployment, runtime)
+    closed = replace(loaded.ledger, closing=closing)
+    verdict = judge(closed, runtime.settings.rules(deployment), now)
+    if not verdict.kind.ends:
+        return _let_finish(state, runtime, loaded, closed, verdict.look_again_at, now)
+    status = verdict.status
+    ledger, skipped, lost = _settled(deployment_id, closed, deployment, runtime)
     runtime.targets.show(deployment_id, skipped, now)
     runtime.targets.ended(deployment, lost, now)
     census = ledger.census()
@@ -54,7 +53,7 @@ def run(state: State, runtime: Runtime) -> State:
         status=status,
         now=now,
         overview=census.overview,
-        error=None if status == "Succeeded" else {"code": closing.code if closing else verdict.code, "message": reason},
+        error=None if status == "Succeeded" else {"code": verdict.code, "message": verdict.reason},
         rollback=_rollback_item(deployment, rollback, runtime, now),
         rollback_message=rollback.reason if rollback and not rollback.wanted else None,
         generation=generation,
@@ -81,13 +80,13 @@ def fault_of(state: State, now: float) -> Closing | None:
     )
 
 
-def _let_finish(state: State, runtime: Runtime, loaded: Loaded, look_again_at: float, now: float) -> State:
+def _let_finish(
+    state: State, runtime: Runtime, before: Loaded, closed: Ledger, look_again_at: float, now: float
+) -> State:
     """Note the stop condition and go back to the loop, which starts nothing new and waits within the drain limit."""
-    current = runtime.ledgers.load(state["deploymentId"])
-    if current is not None and current.ledger.closing is None and loaded.ledger.closing is not None:
-        closing = loaded.ledger.closing
-        decision = Decision("Verdict", closing.code, closing.reason)
-        runtime.ledgers.commit(state["deploymentId"], state["generation"], current, loaded.ledger, [decision], now)
+    if before.ledger.closing is None and closed.closing is not None:
+        decision = Decision("Verdict", closed.closing.code, closed.closing.reason)
+        runtime.ledgers.commit(state["deploymentId"], state["generation"], before, closed, [decision], now)
     kept = {name: state[name] for name in ("deploymentId", "generation", "pass")}
     signal = runtime.signals.read(state["deploymentId"]).count
     return {**kept, "signal": signal, "verdict": "WAIT", "heartbeat": max(1, math.ceil(look_again_at - now))}

@@ -6,22 +6,11 @@ import re
 from collections.abc import Collection, Sequence
 
 from tidegate_cli.host.errors import UsageProblem
+from tidegate_runner.order import EVENTS
 
 __all__ = ["DEFAULT_ORDER", "check_order", "custom_events", "install_problem", "ordered_events", "parse_events"]
 
-DEFAULT_ORDER = (
-    "BeforeBlockTraffic",
-    "AfterBlockTraffic",
-    "ApplicationStop",
-    "DownloadBundle",
-    "BeforeInstall",
-    "Install",
-    "AfterInstall",
-    "ApplicationStart",
-    "ValidateService",
-    "BeforeAllowTraffic",
-    "AfterAllowTraffic",
-)
+DEFAULT_ORDER = EVENTS
 _BALANCERS = ("BlockTraffic", "AllowTraffic")  # the coordinator's own; on a host they do nothing
 _OLD_REVISION = ("BeforeBlockTraffic", "AfterBlockTraffic", "ApplicationStop")
 _ALLOW_TRAFFIC = ("BeforeAllowTraffic", "AfterAllowTraffic")

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
 
 from tidegate.store.dynamodb import DynamoTable
 
 _numbers = itertools.count()
+
+
+@contextmanager
+def empty_dynamodb() -> Iterator[Any]:
+    """A client of an empty DynamoDB."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE", "AWS_DATA_PATH"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        with mock_aws():
+            yield boto3.client("dynamodb", region_name="us-east-1")
 
 
 def new_dynamo_table(client: Any) -> DynamoTable:

@@ -8,11 +8,11 @@ from typing import Any
 
 from tidegate.model.decisions import Decision
 from tidegate.model.ledger import Closing, Flight, Ledger, Member, Purpose, Roster
+from tidegate.store.deployment_items import LIVE_STATUSES
 from tidegate.store.errors import ConditionFailedError, ConflictError, StaleGenerationError
 from tidegate.store.table import Absent, All, Equals, OneOf, Put, Table, Update, Write
 
 SHARD = 1000  # targets a shard: a byte each in the ledger, an id each in the roster
-LIVE = ("Created", "Queued", "InProgress", "Baking", "Ready")
 
 
 class StaleLedgerError(ConflictError):
@@ -109,7 +109,7 @@ class Ledgers:
         overview = Update(
             (pk, "DEP"),
             set={"overview": ledger.census().overview},
-            condition=All(Equals("generation", generation), OneOf("status", LIVE)),
+            condition=All(Equals("generation", generation), OneOf("status", LIVE_STATUSES)),
         )
         try:
             self._table.write(head, overview, *_shards(pk, ledger.cells, before.ledger.cells), *puts)
