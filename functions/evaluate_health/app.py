@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
-from tidegate.model.ledger import Flight, Outcome, Roster
-from tidegate.rollout import Observed, Verdict, judge, observe, to_look_at
-from tidegate.rollout.projection import ended_events
+from tidegate.model.deployment import ErrorCode
+from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
+from tidegate.model.legs import WaitKind, events_of
+from tidegate.rollout import Observed, TargetChange, Verdict, judge, observe, to_look_at
+from tidegate.rollout.projection import ended_events, merged_events, pending_events
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.targets import TargetRow
 
@@ -35,9 +37,15 @@ def run(state: State, runtime: Runtime) -> State:
     observed = observe(loaded.ledger, sightings(flights, roster, deployment_id, runtime), rules, now)
     for command_id, positions in observed.cancels.items():
         runtime.run_command.cancel(command_id, roster.ids(positions))
-    verdict = judge(observed.ledger, rules, now, stop_reason=stop_reason(deployment))
-    rows = [target_row(change, roster, deployment, runtime) for change in observed.changes]
-    runtime.targets.ended(deployment, rows, now)
+    verdict = judge(
+        observed.ledger,
+        rules,
+        now,
+        interruption=interruption(deployment, now),
+        continued=[WaitKind(each) for each in deployment.get("continued", ())],
+    )
+    rows = target_rows(observed.changes, loaded.ledger, roster, deployment, runtime)
+    write_rows(rows, observed.changes, loaded.ledger, deployment, runtime, now)
     decisions = told(observed, rows, verdict, newly_closing=loaded.ledger.closing is None)
     runtime.ledgers.commit(deployment_id, generation, loaded, verdict.ledger, decisions, now)
     runtime.signals.clear_changed(deployment_id, signal)
@@ -65,29 +73,70 @@ def sightings(flights: list[Flight], roster: Roster, deployment_id: str, runtime
     return seen
 
 
-def stop_reason(deployment: Mapping[str, Any]) -> str:
-    """The sentence of a stop request, or nothing."""
+def interruption(deployment: Mapping[str, Any], now: float) -> Closing | None:
+    """Why the deployment is to end, where somebody asked for it."""
     stop = deployment.get("stop")
-    return f"The deployment was stopped by {stop.get('by') or 'a user'}." if stop else ""
+    if not stop:
+        return None
+    reason = f"The deployment was stopped by {stop.get('by') or 'a user'}."
+    return Closing("Stopped", ErrorCode.MANUAL_STOP, reason, now)
 
 
-def target_row(change: Any, roster: Roster, deployment: Mapping[str, Any], runtime: Runtime) -> TargetRow:
-    """A target that ended, as it is shown."""
-    target_id = roster.members[change.position].target_id
-    status = "Succeeded" if change.outcome is Outcome.SUCCEEDED else "Failed"
-    events = ended_events(deployment["events"], change.report, change.message)
-    return TargetRow(target_id, runtime.settings.instance_arn(target_id), status, events)
+def target_rows(
+    changes: Sequence[TargetChange], ledger: Ledger, roster: Roster, deployment: Mapping[str, Any], runtime: Runtime
+) -> list[TargetRow]:
+    """Targets that ended a stage, as they are shown."""
+    ids = roster.ids(change.position for change in changes)
+    several = len(ledger.way) > 1 or len(ledger.current.stages) > 1
+    known = runtime.targets.events(deployment["deploymentId"], ids) if several else {}
+    rows: list[TargetRow] = []
+    for change, target_id in zip(changes, ids, strict=True):
+        all_events = events_of(ledger.way, change.position) or deployment["events"]
+        stage = ended_events(change.stage.events or deployment["events"], change.report, change.message)
+        failed = change.outcome is Outcome.FAILED
+        events = merged_events(known.get(target_id) or pending_events(all_events), stage, failed=failed)
+        status = status_after(ledger, change)
+        result = "" if status in ("Succeeded", "Failed") else "Succeeded"
+        rows.append(TargetRow(target_id, runtime.settings.instance_arn(target_id), status, events, result))
+    return rows
+
+
+def status_after(ledger: Ledger, change: TargetChange) -> str:
+    """A target's status after a stage; one that waits for traffic is Ready."""
+    if change.outcome is not Outcome.SUCCEEDED:
+        return change.outcome.status
+    later = [leg for leg in ledger.way[ledger.leg + 1 :] if change.position in leg.positions]
+    if not later:
+        return "Succeeded"
+    return "Ready" if later[0].wait is not None and later[0].wait.kind is WaitKind.READY else "InProgress"
+
+
+def write_rows(
+    rows: Sequence[TargetRow],
+    changes: Sequence[TargetChange],
+    ledger: Ledger,
+    deployment: Mapping[str, Any],
+    runtime: Runtime,
+    now: float,
+) -> None:
+    """Write what is shown; and the report and health of those on which the revision is now installed, or failed."""
+    done = [change.outcome is not Outcome.IN_FLIGHT and ledger.current.installs for change in changes]
+    runtime.targets.ended(deployment, [row for row, end in zip(rows, done, strict=True) if end], now)
+    shown = [row for row, end in zip(rows, done, strict=True) if not end]
+    runtime.targets.show(deployment["deploymentId"], shown, now)
 
 
 def told(observed: Observed, rows: list[TargetRow], verdict: Verdict, *, newly_closing: bool) -> list[Decision]:
     """The decisions of the pass that go into the history: what changed, and what is concluded from it."""
-    decisions = [target_decision(row) for row in rows[:_MOST_TARGET_DECISIONS]]
-    if len(rows) > _MOST_TARGET_DECISIONS:
+    ended = [row for row in rows if row.status in ("Succeeded", "Failed")]
+    decisions = [target_decision(row) for row in ended[:_MOST_TARGET_DECISIONS]]
+    if len(ended) > _MOST_TARGET_DECISIONS:
         decisions.append(
-            Decision("Target", "MORE", f"{len(rows) - _MOST_TARGET_DECISIONS} more instances ended in this pass.")
+            Decision("Target", "MORE", f"{len(ended) - _MOST_TARGET_DECISIONS} more instances ended in this pass.")
         )
     concluded = verdict.kind.ends or (newly_closing and verdict.ledger.closing is not None)
-    if concluded or (observed.changes and verdict.kind is VerdictKind.WAIT):
+    onward = verdict.ledger.leg != observed.ledger.leg
+    if concluded or onward or (observed.changes and verdict.kind is VerdictKind.WAIT):
         decisions.append(verdict.decision)
     return decisions
 

@@ -14,8 +14,9 @@ from aws_lambda_powertools import Logger
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.ledger import Closing, Ledger, Outcome
+from tidegate.model.legs import events_of
 from tidegate.rollout import RollbackPlan, judge, plan_rollback
-from tidegate.rollout.projection import ended_events, skipped_events
+from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.deployments import rollback_deployment
 from tidegate.store.errors import DeploymentGroupNotFoundError
@@ -102,15 +103,20 @@ def _settled(
     pending, lost = ledger.positions(Outcome.PENDING), ledger.positions(Outcome.IN_FLIGHT)
     settled = ledger.moved(pending, Outcome.SKIPPED).moved(lost, Outcome.FAILED)
     roster = runtime.ledgers.roster(deployment_id)
-    events, arn = deployment.get("events") or (), runtime.settings.instance_arn
-    skipped_rows = [
-        TargetRow(target_id, arn(target_id), "Skipped", skipped_events(events))
-        for target_id in roster.ids(settled.positions(Outcome.SKIPPED))
-    ]
-    lost_rows = [
-        TargetRow(target_id, arn(target_id), "Failed", ended_events(events, None, _LOST))
-        for target_id in roster.ids(lost)
-    ]
+    positions = [*settled.positions(Outcome.SKIPPED), *lost]
+    several = len(ledger.way) > 1 or len(ledger.current.stages) > 1
+    known = runtime.targets.events(deployment_id, roster.ids(positions)) if several else {}
+
+    def row(position: int, status: str, message: str) -> TargetRow:
+        target_id = roster.members[position].target_id
+        events = known.get(target_id) or pending_events(
+            events_of(ledger.way, position) or deployment.get("events") or ()
+        )
+        events = interrupted_events(events, message)
+        return TargetRow(target_id, runtime.settings.instance_arn(target_id), status, events)
+
+    skipped_rows = [row(position, "Skipped", "") for position in settled.positions(Outcome.SKIPPED)]
+    lost_rows = [row(position, "Failed", _LOST) for position in lost]
     return settled, skipped_rows, lost_rows
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tidegate.model.ledger import Ledger, Roster
+from tidegate.model.legs import events_of
 from tidegate.rollout import pick
 from tidegate.rollout.projection import pending_events
 from tidegate.runtime import Runtime, State, step
@@ -26,14 +30,27 @@ def run(state: State, runtime: Runtime) -> State:
     batch = pick(loaded.ledger, runtime.settings.rules(deployment), now)
     if batch.decision is not None:
         roster = runtime.ledgers.roster(deployment_id)
-        events = pending_events(deployment["events"])
-        rows = [
-            TargetRow(target_id, runtime.settings.instance_arn(target_id), "InProgress", events)
-            for target_id in roster.ids(batch.positions)
-        ]
+        rows = started_rows(batch.positions, loaded.ledger, roster, deployment, runtime)
         runtime.targets.show(deployment_id, rows, now)
         runtime.ledgers.commit(deployment_id, state["generation"], loaded, batch.ledger, [batch.decision], now)
     return state
+
+
+def started_rows(
+    positions: Sequence[int], ledger: Ledger, roster: Roster, deployment: Mapping[str, Any], runtime: Runtime
+) -> list[TargetRow]:
+    """Targets that are set going, as they are shown; what ran in earlier legs stays."""
+    ids = roster.ids(positions)
+    known = runtime.targets.events(deployment["deploymentId"], ids) if ledger.leg else {}
+    return [
+        TargetRow(
+            target_id,
+            runtime.settings.instance_arn(target_id),
+            "InProgress",
+            known.get(target_id) or pending_events(events_of(ledger.way, position) or deployment["events"]),
+        )
+        for position, target_id in zip(positions, ids, strict=True)
+    ]
 
 
 handler = step(Logger(), run, cache(Runtime))

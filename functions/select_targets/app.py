@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tidegate.model.deployment import ErrorCode
+from tidegate.model.deployment import ROLLBACK_CREATOR, ErrorCode
+from tidegate.model.legs import events_of
 from tidegate.rollout.plan import Candidate, plan
 from tidegate.rollout.projection import pending_events
+from tidegate.rollout.way import Zonal, in_place_stages
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.errors import DeploymentGroupNotFoundError
 from tidegate.store.ledgers import number_decisions
@@ -33,6 +37,7 @@ def run(state: State, runtime: Runtime) -> State:
             healthy=health[instance.instance_id].healthy if instance.instance_id in health else None,
             revision_key=health[instance.instance_id].revision_key if instance.instance_id in health else "",
             opted_in=instance.tags.get(key) == value,
+            zone=instance.zone,
         )
         for instance in runtime.instances.selected_by(group["info"])
     ]
@@ -43,13 +48,18 @@ def run(state: State, runtime: Runtime) -> State:
         last_good=(group.get("lastGood") or {}).get("revisionKey", ""),
         now=now,
         outdated_for=deployment["revisionKey"] if deployment.get("updateOutdatedInstancesOnly") else "",
+        stages=in_place_stages(deployment["events"], runtime.settings.stage_limit_of(deployment), balanced=False),
+        zonal=zonal_of(deployment),
     )
     deployment_id, generation = state["deploymentId"], state["generation"]
     rows = [
         TargetRow(
-            m.target_id, runtime.settings.instance_arn(m.target_id), "Pending", pending_events(deployment["events"])
+            m.target_id,
+            runtime.settings.instance_arn(m.target_id),
+            "Pending",
+            pending_events(events_of(made.ledger.way, position)),
         )
-        for m in made.roster.members
+        for position, m in enumerate(made.roster.members)
     ]
     if runtime.ledgers.load(deployment_id) is None:
         runtime.targets.show(deployment_id, rows, now)
@@ -58,11 +68,17 @@ def run(state: State, runtime: Runtime) -> State:
     # Last, so that whoever sees the deployment in progress sees its targets too.
     runtime.deployments.amend(
         deployment_id,
-        {"status": "InProgress", "overview": made.ledger.census().overview},
+        {"status": "InProgress", "overview": made.ledger.overview},
         generation=generation,
         once={"startTime": now},
     )
     return {**state, "verdict": "ACT"}
+
+
+def zonal_of(deployment: Mapping[str, Any]) -> Zonal | None:
+    """The zones' rules, where the configuration has them; a rollback hurries over all zones at once."""
+    config = deployment.get("zonal")
+    return Zonal.of(config) if config and deployment["creator"] != ROLLBACK_CREATOR else None
 
 
 handler = step(Logger(), run, cache(Runtime))

@@ -11,7 +11,8 @@ from aws_lambda_powertools import Logger
 
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import MOST_MEMBERS, MOST_UNPACKED_BYTES
-from tidegate.model.ledger import Flight, Ledger, Purpose, Roster
+from tidegate.model.ledger import Flight, Ledger, Roster
+from tidegate.model.legs import Stage
 from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, withdrawn
 from tidegate.runtime import Runtime, State, stage_limit, step
 
@@ -49,15 +50,16 @@ def send_all(
         left = remaining(flight, done)
         if left is None:
             results.append(Dispatch(flight, done))
-        elif ledger.closing is not None and flight.purpose is Purpose.RUN:
+        elif ledger.closing is not None and flight.begins:
             results.append(withdrawn(flight, done))
         else:
-            results.append(_send(deployment, left, done, roster, positions, comment, runtime))
+            results.append(_send(deployment, ledger.stage(flight), left, done, roster, positions, comment, runtime))
     return dispatched(ledger, results, runtime.clock())
 
 
 def _send(
     deployment: Mapping[str, Any],
+    stage: Stage,
     flight: Flight,
     done: list[Flight],
     roster: Roster,
@@ -71,7 +73,7 @@ def _send(
     to = [roster.members[p].target_id for p in opted_in if roster.members[p].target_id in reachable]
     sent: list[Flight] = []
     if to:
-        order = publish(deployment, flight, runtime)
+        order = publish(deployment, stage, flight, runtime)
         now = runtime.clock()
         delivery = int(runtime.settings.undelivered_after)
         commands = runtime.run_command.send(to, order, comment, delivery)
@@ -86,19 +88,19 @@ def _send(
     return Dispatch(flight, [*done, *sent, *refusal])
 
 
-def publish(deployment: Mapping[str, Any], flight: Flight, runtime: Runtime) -> str:
+def publish(deployment: Mapping[str, Any], stage: Stage, flight: Flight, runtime: Runtime) -> str:
     """Write the flight's order (``docs/host-contract.md``) and return the command's parameter."""
     settings, orders = runtime.settings, runtime.orders
     delivery = int(settings.undelivered_after)
-    events = deployment["events"]
+    events = stage.events or deployment["events"]
     whole_stage = int(delivery + stage_limit(deployment.get("hookSeconds") or {}, events, settings.host_event))
     bundle = deployment["bundle"]
     order = {
         "schema": 1,
         "mode": flight.purpose.value,
-        "stage": "host",
+        "stage": stage.name,
         "events": list(events),
-        "deploymentType": "IN_PLACE",
+        "deploymentType": deployment.get("deploymentStyle", {}).get("deploymentType", "IN_PLACE"),
         "deploymentCreator": deployment["creator"],
         "ignoreApplicationStopFailures": bool(deployment.get("ignoreApplicationStopFailures")),
         "fileExistsBehavior": deployment.get("fileExistsBehavior", "DISALLOW"),

@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,6 +111,11 @@ class Settings:
         """ARN of an instance, as targets show it."""
         partition = self.machine_arn.split(":")[1]
         return f"arn:{partition}:ec2:{self.region}:{self.account}:instance/{instance_id}"
+
+    def stage_limit_of(self, deployment: Mapping[str, Any]) -> Callable[[Sequence[str]], float]:
+        """How long a deployment's events may take on a host once they are sent, in seconds."""
+        hooks = deployment.get("hookSeconds") or {}
+        return lambda events: self.undelivered_after + stage_limit(hooks, list(events), self.host_event)
 
     def rules(self, deployment: Mapping[str, Any]) -> Rules:
         """The limits one deployment is judged by."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tidegate.model.decisions import Diagnostics, EventRecord, HostReport, Sight, Sighting
-from tidegate.model.ledger import Census, Flight, Ledger, Outcome, Purpose, Roster
+from tidegate.model.ledger import Census, Closing, Flight, Ledger, Outcome, Purpose, Roster
 from tidegate.rollout import Candidate, Rules, Verdict, judge, observe, pick, plan, to_look_at
 from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, withdrawn
 
@@ -148,7 +148,8 @@ class Deployment:
             told = change.report.diagnostics.message if change.report and change.report.diagnostics else ""
             self.messages[self.roster.members[change.position].target_id] = change.message or told
         stopped = self.stop_at is not None and self.now >= self.stop_at
-        return judge(observed.ledger, self.rules, self.now, stop_reason="Stopped by a test." if stopped else "")
+        interruption = Closing("Stopped", "MANUAL_STOP", "Stopped by a test.", self.now) if stopped else None
+        return judge(observed.ledger, self.rules, self.now, interruption=interruption)
 
     def _pick(self) -> None:
         batch = pick(self.ledger, self.rules, self.now)
@@ -162,7 +163,7 @@ class Deployment:
             self.ledger, _ = dispatched(self.ledger, results, self.now)
 
     def _dispatch(self, flight: Flight) -> Dispatch:
-        if self.ledger.closing is not None and flight.purpose is Purpose.RUN:
+        if self.ledger.closing is not None and flight.begins:
             return withdrawn(flight, [])
         allowed = [p for p in flight.positions if self.roster.members[p].opted_in]
         to = [each for each in self.roster.ids(allowed) if self._reachable(each)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidegate.model.decisions import Diagnostics, EventRecord, HostReport
-from tidegate.rollout.projection import ended_events, pending_events, skipped_events
+from tidegate.rollout.projection import ended_events, interrupted_events, pending_events
 
 EVENTS = ("ApplicationStop", "DownloadBundle", "Install")
 FAILED = HostReport(
@@ -19,7 +19,7 @@ def statuses(events: list[dict[str, object]]) -> list[object]:
 
 def test_before_anything_ran() -> None:
     assert pending_events(EVENTS) == [{"lifecycleEventName": name, "status": "Pending"} for name in EVENTS]
-    assert statuses(skipped_events(EVENTS)) == ["Skipped"] * 3
+    assert statuses(interrupted_events(pending_events(EVENTS), "")) == ["Skipped"] * 3
 
 
 def test_after_a_failure_later_events_are_skipped_and_the_failed_one_says_why() -> None:

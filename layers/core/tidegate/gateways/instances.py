@@ -18,10 +18,11 @@ _STATES = ["pending", "running", "stopping", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An instance and its tags."""
+    """An instance, its tags and its Availability Zone."""
 
     instance_id: str
     tags: Mapping[str, str]
+    zone: str = ""
 
 
 class Instances:
@@ -59,7 +60,8 @@ class Instances:
                     for reservation in page["Reservations"]:
                         for row in reservation.get("Instances", ()):
                             tags = {tag["Key"]: tag["Value"] for tag in row.get("Tags", ())}
-                            found[row["InstanceId"]] = Instance(row["InstanceId"], tags)
+                            zone = row.get("Placement", {}).get("AvailabilityZone", "")
+                            found[row["InstanceId"]] = Instance(row["InstanceId"], tags, zone)
         return found
 
 

@@ -21,6 +21,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 
+from tidegate.model.legs import Leg, Stage, WaitKind, whole_fleet
+
 
 class Outcome(IntEnum):
     """Where a target stands in its deployment."""
@@ -84,7 +86,7 @@ def stage_of(byte: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """Targets set going together on one stage: what becomes one command.
+    """Targets set going together on one stage of the leg: what becomes one command, or one turn of the balancers.
 
     A flight is written before its command is sent (``command_id`` empty); that intent lets a handler that
     died in between find the command it may have sent. It leaves the ledger when none of its targets
@@ -107,6 +109,14 @@ class Flight:
     sent_at: float = 0.0
     refusal: str = ""
     asked: int = 0
+
+    @property
+    def begins(self) -> bool:
+        """Whether its targets have not been touched in this leg before: then a stopping deployment leaves them alone.
+
+        Those further on are taken to their leg's end, lest one stays without its traffic.
+        """
+        return self.purpose is Purpose.RUN and self.stage == 0
 
     @property
     def unsent(self) -> bool:
@@ -138,6 +148,10 @@ class Ledger:
     batches, decisions : how many were made; they number the next
     changed_at : epoch seconds of the last change, from which waiting grows
     settled : the end has been told in the history; only the deployment's own record is left to be ended
+    legs : the way of the fleet; empty for one leg of all targets with one stage
+    leg : number of the leg it is in
+    leg_since : epoch seconds from which that leg's wait counts
+    leg_open : the leg's wait is over, if it had one
     """
 
     cells: bytes
@@ -148,14 +162,46 @@ class Ledger:
     decisions: int = 0
     changed_at: float = 0.0
     settled: bool = False
+    legs: tuple[Leg, ...] = ()
+    leg: int = 0
+    leg_since: float = 0.0
+    leg_open: bool = False
+
+    @property
+    def way(self) -> tuple[Leg, ...]:
+        """All legs."""
+        return self.legs or (whole_fleet(len(self.cells), self.minimum),)
+
+    @property
+    def current(self) -> Leg:
+        """The leg it is in."""
+        return self.way[self.leg]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the leg's wait is not over yet."""
+        return self.current.wait is not None and not self.leg_open
+
+    def stage(self, flight: Flight) -> Stage:
+        """The stage a flight is on; flights are always of the current leg."""
+        return self.current.stages[flight.stage]
 
     def outcome(self, position: int) -> Outcome:
         """The outcome of one target."""
         return outcome_of(self.cells[position])
 
-    def census(self) -> Census:
-        """Count the targets by what the rules of health ask about them."""
-        return Census.of(self.cells)
+    def census(self, first: int = 0, last: int | None = None) -> Census:
+        """Count the targets, or those of a range, by what the rules of health ask about them."""
+        return Census.of(self.cells[first:last])
+
+    @property
+    def overview(self) -> dict[str, int]:
+        """CodeDeploy's DeploymentOverview: targets that only wait for traffic are Ready."""
+        found = self.census().overview
+        if self.waiting and self.current.wait is not None and self.current.wait.kind is WaitKind.READY:
+            ready = self.census(self.current.first, self.current.last).pending
+            found |= {"Pending": found["Pending"] - ready, "Ready": ready}
+        return found
 
     def positions(self, outcome: Outcome) -> list[int]:
         """The targets with an outcome, in order of selection."""

@@ -7,18 +7,27 @@ from dataclasses import dataclass, field, replace
 
 from tidegate.model.decisions import HostReport, Sight, Sighting
 from tidegate.model.ledger import Flight, Ledger, Outcome, Purpose
+from tidegate.model.legs import ONLY_STAGE, Stage
 from tidegate.rollout.rules import Rules
 from tidegate.rollout.words import seconds
 
 
 @dataclass(frozen=True, slots=True)
 class TargetChange:
-    """A target that ended in this pass. ``message`` says why it failed where the host did not."""
+    """A target that ended a stage in this pass.
+
+    Attributes
+    ----------
+    stage : the stage that ended
+    outcome : ``IN_FLIGHT`` where it goes on to the leg's next stage
+    message : why it failed, where the host did not say
+    """
 
     position: int
     outcome: Outcome
     report: HostReport | None
     message: str = ""
+    stage: Stage = field(default_factory=lambda: Stage(ONLY_STAGE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,8 @@ def to_look_at(ledger: Ledger, changed: Collection[str], pass_number: int, rules
     rest: list[Flight] = []
     for flight in ledger.flights:
         if flight.command_id:
-            (urgent if flight.command_id in changed or _overdue(flight, rules, now) else rest).append(flight)
+            overdue = now - flight.sent_at > limit_of(ledger, flight, rules)
+            (urgent if flight.command_id in changed or overdue else rest).append(flight)
     if len(rest) > rules.look_share:
         start = pass_number * rules.look_share % len(rest)
         rest = (rest[start:] + rest[:start])[: rules.look_share]
@@ -62,8 +72,9 @@ def observe(ledger: Ledger, sightings: Mapping[int, Sighting], rules: Rules, now
     return _Pass(ledger, rules, now).run(sightings)
 
 
-def _overdue(flight: Flight, rules: Rules, now: float) -> bool:
-    return now - flight.sent_at > rules.stage_limit
+def limit_of(ledger: Ledger, flight: Flight, rules: Rules) -> float:
+    """Longest a flight may take once it is sent, in seconds."""
+    return ledger.stage(flight).limit or rules.stage_limit
 
 
 class _Pass:
@@ -73,7 +84,8 @@ class _Pass:
         self.ledger, self.rules, self.now = ledger, rules, now
         self.changes: list[TargetChange] = []
         self.cancels: dict[str, list[int]] = {}
-        self.ask: dict[int, int] = {}  # position to how often it has been asked, then
+        self.ask: dict[int, tuple[int, int]] = {}  # position to its stage, and how often it has been asked then
+        self.onward: dict[int, int] = {}  # position to the stage it goes on to
 
     def run(self, sightings: Mapping[int, Sighting]) -> Observed:
         cells = self.ledger.cells
@@ -94,6 +106,8 @@ class _Pass:
         """A flight that could not be sent: refused for good, or its hosts stay away."""
         if flight.refusal:
             message = flight.refusal
+        elif not self.ledger.stage(flight).kind.on_host:
+            return
         elif self.now - flight.begun_at > self.rules.undelivered_after:
             message = (
                 f"The instance's SSM agent was not reachable for {seconds(self.rules.undelivered_after)}. "
@@ -102,24 +116,35 @@ class _Pass:
         else:
             return
         for position in flight.positions:
-            self._fail(position, message)
+            self._fail(flight, position, message)
 
     def _seen(self, flight: Flight, position: int, sighting: Sighting) -> None:
-        age = self.now - flight.sent_at
+        age, limit = self.now - flight.sent_at, limit_of(self.ledger, flight, self.rules)
+        if not self.ledger.stage(flight).kind.on_host:
+            self._traffic_seen(flight, position, sighting, age > limit)
+            return
         match sighting.sight:
             case Sight.ANSWERED if sighting.report is not None:
                 self._answered(flight, position, sighting.report)
             case Sight.WAITING if age > self.rules.undelivered_after:
                 self._cancel(flight, position)
-                self._fail(position, self._undelivered())
+                self._fail(flight, position, self._undelivered())
             case Sight.UNANSWERED:
                 self._unknown(flight, position, sighting.detail, again=flight.asked < self.rules.most_asks)
-            case Sight.RUNNING if age > self.rules.stage_limit:
+            case Sight.RUNNING if age > limit:
                 self._cancel(flight, position)
                 # A host that is asked attaches to what still runs; it may take a stage's time once more, not for ever.
                 self._unknown(
                     flight, position, f"still running after {seconds(age)}", again=flight.purpose is Purpose.RUN
                 )
+
+    def _traffic_seen(self, flight: Flight, position: int, sighting: Sighting, overdue: bool) -> None:
+        """Balancers answer when they are asked: there is nothing to ask again, only a time by which it must be so."""
+        if sighting.sight is Sight.ANSWERED and sighting.report is not None:
+            self._answered(flight, position, sighting.report)
+        elif overdue:
+            limit = limit_of(self.ledger, flight, self.rules)
+            self._fail(flight, position, f"{sighting.detail or 'Not done'} after {seconds(limit)}.")
 
     def _undelivered(self) -> str:
         return (
@@ -129,8 +154,13 @@ class _Pass:
         )
 
     def _answered(self, flight: Flight, position: int, report: HostReport) -> None:
+        stage = self.ledger.stage(flight)
         if report.status == "Succeeded":
-            self.changes.append(TargetChange(position, Outcome.SUCCEEDED, report))
+            more = flight.stage + 1 < len(self.ledger.current.stages)
+            if more:
+                self.onward[position] = flight.stage + 1
+            outcome = Outcome.IN_FLIGHT if more else Outcome.SUCCEEDED
+            self.changes.append(TargetChange(position, outcome, report, stage=stage))
             return
         message = ""
         if report.status == "NotStarted":
@@ -141,20 +171,22 @@ class _Pass:
                     "The command ended without an answer, and the instance has "
                     f"no record of it: nothing was run. {told}"
                 ).strip()
-        self.changes.append(TargetChange(position, Outcome.FAILED, report, message))
+        self.changes.append(TargetChange(position, Outcome.FAILED, report, message, stage))
 
     def _unknown(self, flight: Flight, position: int, detail: str, *, again: bool) -> None:
         if again:
-            self.ask[position] = flight.asked + 1
+            self.ask[position] = (flight.stage, flight.asked + 1)
         else:
             self._fail(
+                flight,
                 position,
                 "The instance did not say what became of its command "
                 f"({detail}), though it was asked {flight.asked} times.",
             )
 
-    def _fail(self, position: int, message: str) -> None:
-        self.changes.append(TargetChange(position, Outcome.FAILED, None, message))
+    def _fail(self, flight: Flight, position: int, message: str) -> None:
+        stage = self.ledger.stage(flight)
+        self.changes.append(TargetChange(position, Outcome.FAILED, None, message, stage))
 
     def _cancel(self, flight: Flight, position: int) -> None:
         self.cancels.setdefault(flight.command_id, []).append(position)
@@ -165,21 +197,26 @@ class _Pass:
         ledger = self.ledger
         for outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
             ledger = ledger.moved((c.position for c in self.changes if c.outcome is outcome), outcome)
+        for stage in sorted(set(self.onward.values())):
+            ledger = ledger.moved((p for p, to in self.onward.items() if to == stage), Outcome.IN_FLIGHT, stage)
         gone = {c.position for c in self.changes} | set(self.ask)
         kept = [replace(f, positions=tuple(p for p in f.positions if p not in gone)) for f in ledger.flights]
-        asks = self._asking_flights(ledger.batches + 1)
+        fresh = self._fresh_flights(ledger.batches + 1)
         return replace(
             ledger,
-            flights=tuple(f for f in kept if f.positions) + asks,
-            batches=ledger.batches + (1 if asks else 0),
+            flights=tuple(f for f in kept if f.positions) + fresh,
+            batches=ledger.batches + (1 if fresh else 0),
             changed_at=self.now,
         )
 
-    def _asking_flights(self, number: int) -> tuple[Flight, ...]:
+    def _fresh_flights(self, number: int) -> tuple[Flight, ...]:
+        """Flights of those that are asked for a report, and of those that go on to their next stage."""
+        wanted = {position: (Purpose.RUN, stage, 0) for position, stage in self.onward.items()}
+        wanted |= {position: (Purpose.REPORT, stage, asked) for position, (stage, asked) in self.ask.items()}
         flights: list[Flight] = []
-        for asked in sorted(set(self.ask.values())):
-            ask, size = sorted(p for p, times in self.ask.items() if times == asked), self.rules.flight_size
-            for i in range(0, len(ask), size):
-                key, positions = f"{number:04d}.{len(flights):02d}", tuple(ask[i : i + size])
-                flights.append(Flight(key, Purpose.REPORT, 0, positions, self.now, asked=asked))
+        for purpose, stage, asked in sorted(set(wanted.values()), key=lambda each: (each[2], each[1])):
+            together = sorted(p for p, kind in wanted.items() if kind == (purpose, stage, asked))
+            for i in range(0, len(together), self.rules.flight_size):
+                key, positions = f"{number:04d}.{len(flights):02d}", tuple(together[i : i + self.rules.flight_size])
+                flights.append(Flight(key, purpose, stage, positions, self.now, asked=asked))
         return tuple(flights)

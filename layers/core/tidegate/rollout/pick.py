@@ -40,27 +40,38 @@ def room(census: Census, minimum: int) -> tuple[int, int]:
     return potential - minimum - census.in_flight, census.available - minimum
 
 
-def may_start(census: Census, minimum: int) -> int:
-    """How many pending targets can be set going now."""
-    anyone, healthy = room(census, minimum)
+def leg_room(ledger: Ledger) -> tuple[int, int]:
+    """The room that all constraints of the current leg leave together; none while the leg still waits."""
+    if ledger.waiting:
+        return 0, 0
+    leg = ledger.current
+    rooms = [room(ledger.census(each.first, each.last), each.count) for each in leg.keep]
+    everyone = leg.last - leg.first
+    return min([everyone, *(r[0] for r in rooms)]), min([everyone, *(r[1] for r in rooms)])
+
+
+def may_start(ledger: Ledger) -> int:
+    """How many pending targets of the leg can be set going now."""
+    anyone, healthy = leg_room(ledger)
+    census = ledger.census(ledger.current.first, ledger.current.last)
     pending_healthy = census.pending - census.pending_unhealthy
     return max(0, min(anyone, census.pending_unhealthy + max(0, min(healthy, pending_healthy))))
 
 
 def pick(ledger: Ledger, rules: Rules, now: float) -> Batch:
-    """Choose targets in ledger order within the room there is, and cut them into flights.
+    """Choose targets of the leg in ledger order within the room there is, and cut them into flights.
 
     Returns an empty batch when the deployment is closing or there is no room; the caller then only sends
     the flights that have no command yet.
     """
-    census = ledger.census()
-    anyone, healthy = room(census, ledger.minimum)
+    anyone, healthy = leg_room(ledger)
     if ledger.closing is not None or anyone <= 0:
         return Batch((), ledger, None)
     chosen: list[int] = []
-    for position, byte in enumerate(ledger.cells):
+    for position in ledger.current.positions:
         if len(chosen) >= anyone:
             break
+        byte = ledger.cells[position]
         if byte & 0b111 != Outcome.PENDING:
             continue
         if byte >> 3 & 0b11 != Origin.UNHEALTHY:
@@ -70,7 +81,7 @@ def pick(ledger: Ledger, rules: Rules, now: float) -> Batch:
         chosen.append(position)
     if not chosen:
         return Batch((), ledger, None)
-    return Batch(tuple(chosen), _launched(ledger, chosen, rules, now), _decision(ledger, census, len(chosen)))
+    return Batch(tuple(chosen), _launched(ledger, chosen, rules, now), _decision(ledger, len(chosen)))
 
 
 def _launched(ledger: Ledger, chosen: list[int], rules: Rules, now: float) -> Ledger:
@@ -84,21 +95,29 @@ def _launched(ledger: Ledger, chosen: list[int], rules: Rules, now: float) -> Le
     return replace(moved, flights=ledger.flights + flights, batches=number, changed_at=now)
 
 
-def _decision(ledger: Ledger, census: Census, chosen: int) -> Decision:
+def _decision(ledger: Ledger, chosen: int) -> Decision:
+    leg = ledger.current
+    tightest = min(leg.keep, key=lambda each: room(ledger.census(each.first, each.last), each.count)[0], default=None)
+    census = ledger.census(tightest.first, tightest.last) if tightest else ledger.census(leg.first, leg.last)
+    minimum = tightest.count if tightest else 0
     facts: dict[str, int | str] = {
         "batch": ledger.batches + 1,
         "chosen": chosen,
         "pending": census.pending,
         "inFlight": census.in_flight,
         "healthy": census.healthy,
-        "minimum": ledger.minimum,
+        "minimum": minimum,
         "failed": census.failed,
     }
-    limit = census.total - census.failed - ledger.minimum
+    where = ""
+    if len(ledger.way) > 1:
+        facts["leg"] = leg.name
+        where = f" ({leg.name})"
+    limit = census.total - census.failed - minimum
     reason = (
-        f"{chosen} of {count(census.pending, 'pending instance')} set going: "
+        f"{chosen} of {count(census.pending, 'pending instance')}{where} set going: "
         f"with {census.failed} of {census.total} failed "
-        f"and a minimum of {ledger.minimum}, {limit} may be out at a time; {census.in_flight} were out, "
+        f"and a minimum of {minimum}, {limit} may be out at a time; {census.in_flight} were out, "
         f"{census.healthy} are healthy."
     )
     return Decision("Batch", "BATCH", reason, facts)

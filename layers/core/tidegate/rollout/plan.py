@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.ledger import Closing, Ledger, Member, Origin, Outcome, Roster, cell
+from tidegate.model.legs import ONLY_STAGE, Leg, Stage, whole_fleet
+from tidegate.rollout.way import Zonal, zone_legs
 from tidegate.rollout.words import count
 
 
@@ -16,13 +19,14 @@ class Candidate:
     """A host that the group selects, with what is known of it.
 
     ``healthy`` is None for a host the group has never deployed to (AWS counts it as unhealthy); ``revision_key`` is
-    the revision last installed on it with success.
+    the revision last installed on it with success; ``zone`` its Availability Zone.
     """
 
     target_id: str
     healthy: bool | None = None
     revision_key: str = ""
     opted_in: bool = True
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,10 @@ def plan(
     last_good: str,
     now: float,
     outdated_for: str = "",
+    stages: Sequence[Stage] = (Stage(ONLY_STAGE),),
+    zonal: Zonal | None = None,
 ) -> Plan:
-    """Order the fleet and fix its minimum.
+    """Order the fleet of an in-place deployment, fix its minimum and lay out its way.
 
     Parameters
     ----------
@@ -80,19 +86,44 @@ def plan(
     last_good : key of the group's last successful revision, or ""
     now : epoch seconds
     outdated_for : when set, hosts that already run this revision (healthy) are left out
+    stages : what each target goes through
+    zonal : one zone after another, in the order of their names; ``None`` for all at once
     """
     found = len(candidates)
     wanted = [c for c in candidates if not (outdated_for and c.healthy and c.revision_key == outdated_for)]
-    ordered = sorted(wanted, key=lambda c: (origin(c, last_good), c.target_id))
+    ordered = sorted(wanted, key=lambda c: (c.zone if zonal else "", origin(c, last_good), c.target_id))
     total = len(ordered)
     floor = minimum_healthy(*minimum, total)
     closing, decision = _verdict_on_fleet(found, total, floor, minimum, now)
+    legs: tuple[Leg, ...] = (whole_fleet(total, floor, stages),)
+    if zonal is not None and closing is None and total:
+        zones = sorted(Counter(c.zone for c in ordered).items())
+        per_zone = [minimum_healthy(zonal.kind, zonal.value, size) for _, size in zones]
+        legs = zone_legs(zones, floor, per_zone, zonal, tuple(stages))
+        closing, decision = _verdict_on_zones(zones, per_zone, decision, now)
     cells = bytes(cell(Outcome.PENDING, origin(c, last_good)) for c in ordered)
     return Plan(
         roster=Roster(tuple(Member(c.target_id, c.opted_in) for c in ordered)),
-        ledger=Ledger(cells=cells, minimum=floor, closing=closing, changed_at=now),
+        ledger=Ledger(cells=cells, minimum=floor, closing=closing, changed_at=now, legs=legs, leg_since=now),
         decision=decision,
     )
+
+
+def _verdict_on_zones(
+    zones: Sequence[tuple[str, int]], per_zone: Sequence[int], planned: Decision, now: float
+) -> tuple[Closing | None, Decision]:
+    """A zone that must stay whole can never be deployed to; otherwise the plan, with its zones."""
+    for (name, size), floor in zip(zones, per_zone, strict=True):
+        if floor >= size:
+            reason = (
+                f"{floor} of {count(size, 'instance')} in zone {name} must stay healthy, so not one of them may be "
+                "taken out to be deployed to. Lower the minimum of the zones or add instances there."
+            )
+            code = ErrorCode.HEALTH_CONSTRAINTS_INVALID
+            return Closing("Failed", code, reason, now), Decision("Plan", code, reason, planned.facts)
+    order = ", ".join(f"{name} ({size}, {floor} stay)" for (name, size), floor in zip(zones, per_zone, strict=True))
+    reason = f"{planned.reason} One zone after another: {order}."
+    return None, Decision("Plan", planned.code, reason, {**planned.facts, "zones": len(zones)})
 
 
 def _verdict_on_fleet(

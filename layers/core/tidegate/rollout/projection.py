@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.model.decisions import HostReport
@@ -15,9 +15,46 @@ def pending_events(events: Sequence[str]) -> LifecycleEvents:
     return [{"lifecycleEventName": name, "status": "Pending"} for name in events]
 
 
-def skipped_events(events: Sequence[str]) -> LifecycleEvents:
-    """No event was run, nor will be."""
-    return [{"lifecycleEventName": name, "status": "Skipped"} for name in events]
+def interrupted_events(known: Sequence[Mapping[str, Any]], message: str) -> LifecycleEvents:
+    """The events of a target that goes no further: what was to come is Skipped, the first of it Failed for ``message``.
+
+    >>> [event["status"] for event in interrupted_events(pending_events(["BlockTraffic", "Install"]), "lost")]
+    ['Failed', 'Skipped']
+    >>> [event["status"] for event in interrupted_events(pending_events(["BlockTraffic", "Install"]), "")]
+    ['Skipped', 'Skipped']
+    """
+    events = [dict(event) for event in known]
+    open_ones = [event for event in events if event["status"] in ("Pending", "InProgress")]
+    for event in open_ones:
+        event["status"] = "Skipped"
+    if message and open_ones:
+        open_ones[0]["status"] = "Failed"
+        open_ones[0]["diagnostics"] = {
+            "errorCode": "UnknownError",
+            "scriptName": "",
+            "message": message,
+            "logTail": "",
+        }
+    return events
+
+
+def merged_events(
+    known: Sequence[Mapping[str, Any]], stage: Sequence[Mapping[str, Any]], *, failed: bool
+) -> LifecycleEvents:
+    """A target's events with those of the stage that ended put in; after a failure nothing further is run.
+
+    >>> known = pending_events(["BlockTraffic", "Install", "AllowTraffic"])
+    >>> done = [{"lifecycleEventName": "BlockTraffic", "status": "Failed"}]
+    >>> [event["status"] for event in merged_events(known, done, failed=True)]
+    ['Failed', 'Skipped', 'Skipped']
+    """
+    told = {event["lifecycleEventName"]: event for event in stage}
+    events = [dict(told.get(event["lifecycleEventName"], event)) for event in known]
+    if failed:
+        for event in events:
+            if event["status"] == "Pending":
+                event["status"] = "Skipped"
+    return events
 
 
 def ended_events(events: Sequence[str], report: HostReport | None, message: str) -> LifecycleEvents:

@@ -19,6 +19,7 @@ class Rules:
     heartbeat_floor, heartbeat_ceiling : shortest and longest wait between two looks
     look_share : most commands looked at by a pass that no signal woke
     flight_size : most targets of one command (SSM: 50)
+    balancer_interval : seconds between two looks at targets that balancers drain or check
     most_asks : how often a host is asked what became of its command before it counts as lost
     """
 
@@ -31,6 +32,7 @@ class Rules:
     heartbeat_ceiling: float = 300.0
     look_share: int = 20
     flight_size: int = 50
+    balancer_interval: float = 15.0
     most_asks: int = 3
 
     def heartbeat(self, quiet: float) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tidegate.model import legs
 from tidegate.model.decisions import Decision
 from tidegate.model.ledger import Closing, Flight, Ledger, Member, Purpose, Roster
 from tidegate.store.deployment_items import LIVE_STATUSES
@@ -108,7 +109,7 @@ class Ledgers:
         )
         overview = Update(
             (pk, "DEP"),
-            set={"overview": ledger.census().overview},
+            set={"overview": ledger.overview},
             condition=All(Equals("generation", generation), OneOf("status", LIVE_STATUSES)),
         )
         try:
@@ -192,6 +193,10 @@ def _head(ledger: Ledger) -> dict[str, Any]:
         "decisions": ledger.decisions,
         "changedAt": ledger.changed_at,
         "settled": ledger.settled,
+        "legs": [legs.to_item(each) for each in ledger.legs],
+        "leg": ledger.leg,
+        "legSince": ledger.leg_since,
+        "legOpen": ledger.leg_open,
         "closing": closing
         and {"status": closing.status, "code": closing.code, "reason": closing.reason, "since": closing.since},
         "flights": [
@@ -235,4 +240,9 @@ def _ledger(head: Mapping[str, Any], cells: bytes) -> Ledger:
         decisions=head["decisions"],
         changed_at=head["changedAt"],
         settled=head["settled"],
+        # A ledger of the previous release has one leg and does not say so.
+        legs=tuple(legs.from_item(each) for each in head.get("legs", ())),
+        leg=head.get("leg", 0),
+        leg_since=head.get("legSince", 0.0),
+        leg_open=head.get("legOpen", False),
     )

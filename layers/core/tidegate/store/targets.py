@@ -19,12 +19,21 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class TargetRow:
-    """A target as GetDeploymentTarget shows it; ``events`` as in the API."""
+    """A target as GetDeploymentTarget shows it; ``events`` as in the API.
+
+    ``result`` is what became of the revision on it, where its status does not say so yet.
+    """
 
     target_id: str
     arn: str
     status: str
     events: Sequence[Mapping[str, Any]]
+    result: str = ""
+
+    @property
+    def installed(self) -> str:
+        """``Succeeded`` or ``Failed``, as the report has it."""
+        return self.result or self.status
 
 
 class Targets:
@@ -36,6 +45,12 @@ class Targets:
     def show(self, deployment_id: str, rows: Sequence[TargetRow], now: float) -> None:
         """Write the targets' rows."""
         self._table.write_many([_row(deployment_id, row, now) for row in rows])
+
+    def events(self, deployment_id: str, target_ids: Sequence[str]) -> dict[str, Sequence[Mapping[str, Any]]]:
+        """The lifecycle events that are recorded of some targets, by target id."""
+        keys = {(f"DEP#{deployment_id}", f"TARGET#{each}"): each for each in target_ids}
+        found = self._table.get_many(keys)
+        return {keys[key]: item["lifecycleEvents"] for key, item in found.items()}
 
     def ended(self, deployment: Mapping[str, Any], rows: Sequence[TargetRow], now: float) -> None:
         """Write the rows of targets that ended, what was installed on them, and their health.
@@ -57,7 +72,7 @@ class Targets:
         """Success makes the new revision the instance's; failure leaves the revision that was noted last."""
         key = (f"GROUP#{deployment['deploymentGroupId']}", f"HOST#{row.target_id}")
         item: dict[str, Any] = {"PK": key[0], "SK": key[1], "deploymentId": deployment["deploymentId"], "time": now}
-        if row.status == "Succeeded":
+        if row.installed == "Succeeded":
             return Put({**item, "healthy": True, "revisionKey": deployment["revisionKey"]})
         known = self._table.get(key) or {}
         revision = known.get("revisionKey")
@@ -98,7 +113,7 @@ def _installation(deployment: Mapping[str, Any], row: TargetRow, now: float) -> 
             "deploymentId": deployment["deploymentId"],
             "location": deployment["location"],
             "revisionKey": revision_key,
-            "result": row.status,
+            "result": row.installed,
             "startTime": min(starts, default=now),
             "endTime": max(ends, default=now),
         }
