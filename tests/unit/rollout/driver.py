@@ -8,8 +8,10 @@ from typing import TypeAlias
 
 from tidegate.model.decisions import Diagnostics, EventRecord, HostReport, Sight, Sighting
 from tidegate.model.ledger import Census, Closing, Flight, Ledger, Outcome, Purpose, Roster
-from tidegate.rollout import Candidate, Rules, Verdict, judge, observe, pick, plan, to_look_at
+from tidegate.model.legs import Stage, WaitKind
+from tidegate.rollout import Candidate, Plan, Rules, Verdict, judge, observe, pick, plan, to_look_at
 from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, withdrawn
+from tidegate.rollout.way import Zonal
 
 Minimum: TypeAlias = tuple[str, int]
 
@@ -37,6 +39,7 @@ class Host:
     record_lost : ... and the record says that nothing was run
     reachable_from : time from which the host's agent is registered; None: never
     opted_in : carries the opt-in tag
+    fails_in : name of the one stage in which it fails, whatever ``succeeds`` says; "" for none
     """
 
     succeeds: bool = True
@@ -46,6 +49,7 @@ class Host:
     record_lost: bool = False
     reachable_from: float | None = 0
     opted_in: bool = True
+    fails_in: str = ""
 
 
 GOOD, BAD = Host(), Host(succeeds=False)
@@ -53,9 +57,10 @@ GOOD, BAD = Host(), Host(succeeds=False)
 
 @dataclass
 class Command:
-    """A command as the fleet received it."""
+    """A command as the fleet received it, or what the balancers were asked to do."""
 
     purpose: Purpose
+    stage: Stage
     sent_at: float
     target_ids: tuple[str, ...]
     cancelled: set[str] = field(default_factory=set)
@@ -68,6 +73,7 @@ class Start:
     time: float
     target_id: str
     closing: bool
+    leg: str
 
 
 class Deployment:
@@ -84,11 +90,24 @@ class Deployment:
         outdated_for: str = "",
         stop_at: float | None = None,
         watch: Callable[[Deployment], None] = lambda _: None,
+        stages: Sequence[Stage] = (Stage("host"),),
+        zonal: Zonal | None = None,
+        made: Plan | None = None,
+        continued_at: float | None = None,
     ) -> None:
         self.hosts, self.rules, self.stop_at, self.watch = hosts, rules, stop_at, watch
         self.now = rules.started_at
         self.candidates = healthy(hosts) if candidates is None else list(candidates)
-        made = plan(self.candidates, minimum, last_good=last_good, now=self.now, outdated_for=outdated_for)
+        self.continued_at = continued_at
+        made = made or plan(
+            self.candidates,
+            minimum,
+            last_good=last_good,
+            now=self.now,
+            outdated_for=outdated_for,
+            stages=stages,
+            zonal=zonal,
+        )
         self.roster: Roster = made.roster
         self.ledger: Ledger = made.ledger
         self.plan_code = made.decision.code
@@ -149,12 +168,14 @@ class Deployment:
             self.messages[self.roster.members[change.position].target_id] = change.message or told
         stopped = self.stop_at is not None and self.now >= self.stop_at
         interruption = Closing("Stopped", "MANUAL_STOP", "Stopped by a test.", self.now) if stopped else None
-        return judge(observed.ledger, self.rules, self.now, interruption=interruption)
+        continued = [WaitKind.READY] if self.continued_at is not None and self.now >= self.continued_at else []
+        return judge(observed.ledger, self.rules, self.now, interruption=interruption, continued=continued)
 
     def _pick(self) -> None:
         batch = pick(self.ledger, self.rules, self.now)
         closing = self.ledger.closing is not None
-        self.starts += [Start(self.now, each, closing) for each in self.roster.ids(batch.positions)]
+        leg = self.ledger.current.name
+        self.starts += [Start(self.now, each, closing, leg) for each in self.roster.ids(batch.positions)]
         self.ledger = batch.ledger
 
     def _send(self) -> None:
@@ -170,7 +191,7 @@ class Deployment:
         done: list[Flight] = []
         if to:
             command_id = f"c{len(self.commands)}"
-            self.commands[command_id] = Command(flight.purpose, self.now, tuple(to))
+            self.commands[command_id] = Command(flight.purpose, self.ledger.stage(flight), self.now, tuple(to))
             done = adopted(flight, [(command_id, to)], self.position, self.now)
         done += refused(flight, [p for p in flight.positions if p not in allowed], "Not opted in.")
         assert remaining(flight, done) is None or done or not to
@@ -216,7 +237,8 @@ class Deployment:
     def _record(self, host: Host, command: Command) -> HostReport:
         if command.purpose is Purpose.REPORT and host.record_lost:
             return HostReport("NotStarted")
-        return report(succeeds=host.succeeds)
+        fails = command.stage.name == host.fails_in if host.fails_in else not host.succeeds
+        return report(succeeds=not fails)
 
 
 def healthy(hosts: Mapping[str, Host]) -> list[Candidate]:
