@@ -47,7 +47,8 @@ def test_a_day_with_aws_deploy(cloud: Any, aws: Callable[..., Any], tmp_path: Pa
         f"version: 0.0\nos: linux\nfiles:\n  - source: /page.txt\n    destination: /srv/cli\n{SCRIPTS}"
     )
     (source / "page.txt").write_text("from the command line")
-    (source / "wait.sh").write_text("#!/bin/sh\nsleep 2\n")
+    # Each deployment waits for the test, which lets it go on.
+    (source / "wait.sh").write_text("#!/bin/sh\nuntil [ -e /srv/go-$DEPLOYMENT_ID ]; do sleep 0.2; done\n")
     (source / "wait.sh").chmod(0o755)
     here = ("--application-name", "cli")
     group = (*here, "--deployment-group-name", "prod")
@@ -77,6 +78,7 @@ def test_a_day_with_aws_deploy(cloud: Any, aws: Callable[..., Any], tmp_path: Pa
     busy = aws("deploy", "create-deployment", *group, "--s3-location", location, fails=True)
     assert "DeploymentLimitExceededException" in busy
     assert f"'{deployment}'" in busy
+    cloud.run(host["name"], "touch", f"/srv/go-{deployment}")
     aws("deploy", "wait", "deployment-successful", "--deployment-id", deployment)
 
     info = aws("deploy", "get-deployment", "--deployment-id", deployment)["deploymentInfo"]
@@ -97,6 +99,7 @@ def test_a_day_with_aws_deploy(cloud: Any, aws: Callable[..., Any], tmp_path: Pa
     again = aws("deploy", "create-deployment", *group, "--s3-location", location)["deploymentId"]
     stopped = aws("deploy", "stop-deployment", "--deployment-id", again)
     assert stopped["status"] in ("Pending", "Succeeded")
+    cloud.run(host["name"], "touch", f"/srv/go-{again}")
     unknown = aws("deploy", "get-deployment", "--deployment-id", "d-000000000", fails=True)
     assert "DeploymentDoesNotExistException" in unknown
     assert "waiter" in aws("deploy", "wait", "deployment-successful", "--deployment-id", again, fails=True).lower()
