@@ -17,6 +17,7 @@ from tidegate_local.adapters.events import Events
 from tidegate_local.adapters.invocations import Invocations
 from tidegate_local.adapters.lambda_workers import LambdaWorkers
 from tidegate_local.adapters.sqs_poller import SqsPoller
+from tidegate_local.adapters.stream_poller import StreamPoller
 from tidegate_local.background import Background
 from tidegate_local.clients import Clients, Keys
 from tidegate_local.counters import Counters
@@ -39,7 +40,7 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 STACK = "tidegate-local"
 #: Parameters whose defaults are too narrow for a machine of one's own, where the template has them.
-LOCAL_PARAMETERS = {"RevisionBuckets": "*"}
+LOCAL_PARAMETERS = {"RevisionBuckets": "*", "TriggerTopicArns": "arn:aws:sns:*:*:*"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class LocalCloud:
         self.server = MotoServer()
         self.pages = Pages(self.counters, self.faults)
         self.state = State(pid=os.getpid(), started=start_time(os.getpid()))
-        self._pollers: list[SqsPoller] = []
+        self._pollers: list[SqsPoller | StreamPoller] = []
         self._door: Door | None = None
         self._archive: Path | None = None
 
@@ -146,6 +147,9 @@ class LocalCloud:
         for feed in stack.mappings:
             if feed.enabled:
                 self._pollers.append(SqsPoller(feed, self.clients.admin("sqs"), self.workers))
+        streams = [StreamPoller(feed, self.clients.admin, self.workers) for feed in stack.streams if feed.enabled]
+        HOOKS.stream_changed = lambda table: [poller.changed(table) for poller in streams] and None
+        self._pollers += streams
         for poller in self._pollers:
             poller.start()
         self.events.start_schedules()

@@ -11,7 +11,8 @@ import threading
 import time
 from typing import Any
 
-_LOCK = threading.RLock()
+#: Held by every request to the tables and their streams.
+LOCK = threading.RLock()
 _TOKEN_SECONDS = 600.0
 #: (account, region, token) to (when, the request as text).
 _TOKENS: dict[tuple[str, str, str], tuple[float, str]] = {}
@@ -30,7 +31,7 @@ def _patch_lock() -> None:
     original_transaction = DynamoHandler.transact_write_items
 
     def call_action(self: Any) -> Any:
-        with _LOCK:
+        with LOCK:
             return original_action(self)
 
     def transact_write_items(self: Any) -> Any:
@@ -82,7 +83,7 @@ def _patch_transactions() -> None:
             raise TooManyTransactionsException()
         if any(len(item) != 1 for item in transact_items):
             raise TransactWriteSingleOpException()
-        with _LOCK:
+        with LOCK:
             operations = [next(iter(item.items())) for item in transact_items]
             keys = [_key(self, kind, operation) for kind, operation in operations]
             _refuse_repeated(operations, keys)

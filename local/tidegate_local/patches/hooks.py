@@ -32,6 +32,8 @@ class Hooks:
         Puts an event on the default bus.
     throttled
         Tells whether a call (``service:Operation``) is to be throttled now.
+    stream_changed
+        Is told the name of a table whose stream has a new record.
     judge
         Says which requests are refused for lack of rights; None: nobody's.
     """
@@ -40,13 +42,14 @@ class Hooks:
     count: Callable[[str], None] = _nothing
     emit: Callable[[Mapping[str, Any]], None] = _nothing
     throttled: Callable[[str], bool] = _never
+    stream_changed: Callable[[str], None] = _nothing
     judge: ServerJudge | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def clear(self) -> None:
         """Forget the local cloud."""
         self.client, self.count, self.emit, self.throttled = None, _nothing, _nothing, _never
-        self.judge = None
+        self.judge, self.stream_changed = None, _nothing
 
 
 HOOKS = Hooks()

@@ -1,6 +1,7 @@
 """moto's HTTP server: throttling on request, and refusing what a caller has no right to.
 
-Follows "Throttling" of the services' API references: ThrottlingException, status 400, in the JSON protocols.
+Follows "Throttling" of the services' API references: ThrottlingException, status 400, in the JSON protocols; Throttled,
+status 429, of SNS.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 from tidegate_local.patches.hooks import HOOKS
 
@@ -22,6 +24,11 @@ _TARGETS = {
     "Logs_20140328": "logs",
     "AmazonSQS": "sqs",
 }
+
+_BUSY = (
+    b"<ErrorResponse><Error><Type>Sender</Type><Code>Throttled</Code><Message>Rate exceeded</Message></Error>"
+    b"<RequestId>LOCAL</RequestId></ErrorResponse>"
+)
 
 
 def install() -> None:
@@ -38,6 +45,9 @@ def install() -> None:
             head = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
             start_response("400 Bad Request", head)
             return [body]
+        if "/sns/aws4_request" in environ.get("HTTP_AUTHORIZATION", "") and _throttled_query(environ):
+            start_response("429 Too Many Requests", [("Content-Type", "text/xml"), ("Content-Length", str(len(_BUSY)))])
+            return [_BUSY]
         refusal = _refusal(environ)
         if refusal is not None:
             start_response(refusal[0], refusal[1])
@@ -47,12 +57,24 @@ def install() -> None:
     DomainDispatcherApplication.__call__ = call
 
 
+def _throttled_query(environ: dict[str, Any]) -> bool:
+    """Whether a call of SNS, whose operation stands in the form, is to be throttled."""
+    action = parse_qs(_body(environ).decode("utf-8", "replace")).get("Action", [""])[0]
+    return HOOKS.throttled(f"sns:{action}")
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    """The request's body, which can then be read once more."""
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
+
+
 def _refusal(environ: dict[str, Any]) -> Answer | None:
     judge = HOOKS.judge
     if judge is None or judge.key_of(environ.get("HTTP_AUTHORIZATION", "")) is None:
         return None
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(body)
+    body = _body(environ)
     headers = {
         name.removeprefix("HTTP_").replace("_", "-").lower(): value
         for name, value in environ.items()

@@ -17,6 +17,12 @@ from tidegate_local.policy.requests import Place, needs
 #: Gives the tags of an EC2 instance by its id.
 TagLookup = Callable[[str], Mapping[str, str]]
 
+#: Services whose messages are counted, with the member that holds those of a batch.
+_MESSAGES: Mapping[str, Mapping[str, str]] = {
+    "sns": {"PublishBatch": "PublishBatchRequestEntries"},
+    "events": {"PutEvents": "Entries"},
+    "sqs": {"SendMessageBatch": "Entries"},
+}
 DYNAMODB_READS = frozenset({"GetItem", "Query", "Scan"})
 DYNAMODB_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 
@@ -54,6 +60,8 @@ class Authoriser:
                 return [self._place.region]
             if key == "aws:resourceaccount":
                 return [self._place.account]
+            if key == "events:source":
+                return sorted({str(entry.get("Source", "")) for entry in params.get("Entries", [])}) or None
             if key == "s3:prefix":
                 return [str(params["Prefix"])] if "Prefix" in params else None
             if key.startswith(("ssm:resourcetag/", "aws:resourcetag/")) and ":instance/" in resource:
@@ -88,9 +96,12 @@ def denied(role_arn: str, action: str, resource: str, operation: str) -> ClientE
 
 
 def count_call(service: str, operation: str, params: Mapping[str, Any], counts: dict[str, int]) -> None:
-    """Add a call to the counts of a deployment's cost: SSM by call, DynamoDB by item read or written."""
+    """Add a call to the counts of a deployment's cost: SSM by call, DynamoDB by item read or written, messages one by one."""
     if service == "ssm":
         _add(counts, "ssm", 1)
+    elif service in _MESSAGES:
+        member = _MESSAGES[service].get(operation)
+        _add(counts, service, len(params.get(member, [])) if member else 1)
     elif service == "dynamodb":
         if operation in DYNAMODB_READS:
             _add(counts, "dynamodbReads", 1)

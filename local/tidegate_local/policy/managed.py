@@ -22,6 +22,9 @@ def _allow(*actions: str) -> list[dict[str, Any]]:
 #: ARN to statements. The provisioner refuses an AWS managed policy that is not here.
 MANAGED_POLICIES: Mapping[str, list[dict[str, Any]]] = {
     "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole": _allow(*_LOGS),
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaDynamoDBExecutionRole": _allow(
+        "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams", *_LOGS
+    ),
     "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole": _allow(
         "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", *_LOGS
     ),

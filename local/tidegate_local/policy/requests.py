@@ -165,7 +165,8 @@ def _lambda(op: str, params: Params, place: Place) -> list[Need]:
 
 
 def _sns(op: str, params: Params, _place: Place) -> list[Need]:
-    return [(f"sns:{op}", str(params.get("TopicArn") or params.get("TargetArn") or "*"))]
+    action = "Publish" if op == "PublishBatch" else op
+    return [(f"sns:{action}", str(params.get("TopicArn") or params.get("TargetArn") or "*"))]
 
 
 def _logs(op: str, params: Params, place: Place) -> list[Need]:

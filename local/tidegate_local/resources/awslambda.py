@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate_local.adapters.worker_process import Function
-from tidegate_local.resources.registry import Made, QueueFeed, Stack, resource, tag_list
+from tidegate_local.resources.registry import Made, QueueFeed, Stack, StreamFeed, only, resource, tag_list
 from tidegate_local.template import CHECKOUT, TemplateError
 
 
@@ -119,6 +119,18 @@ def permission(stack: Stack, logical_id: str, props: dict[str, Any]) -> Made:
     return Made(stack.physical_name(logical_id))
 
 
+_OF_STREAMS = frozenset(
+    {
+        "BisectBatchOnFunctionError",
+        "DestinationConfig",
+        "FilterCriteria",
+        "MaximumRecordAgeInSeconds",
+        "MaximumRetryAttempts",
+        "StartingPosition",
+    }
+)
+
+
 @resource(
     "AWS::Lambda::EventSourceMapping",
     "BatchSize",
@@ -128,11 +140,18 @@ def permission(stack: Stack, logical_id: str, props: dict[str, Any]) -> Made:
     "FunctionResponseTypes",
     "MaximumBatchingWindowInSeconds",
     "ScalingConfig",
+    *_OF_STREAMS,
 )
 def event_source_mapping(stack: Stack, logical_id: str, props: dict[str, Any]) -> Made:
-    """AWS::Lambda::EventSourceMapping of an SQS queue."""
+    """AWS::Lambda::EventSourceMapping of an SQS queue or of a table's stream."""
+    if ":dynamodb:" in props["EventSourceArn"]:
+        return _stream_mapping(stack, logical_id, props)
     if ":sqs:" not in props["EventSourceArn"]:
-        raise TemplateError(f"{logical_id}.EventSourceArn: only SQS queues feed functions in the local cloud")
+        raise TemplateError(
+            f"{logical_id}.EventSourceArn: only SQS queues and tables' streams feed functions in the local cloud"
+        )
+    if unknown := sorted(_OF_STREAMS & set(props)):
+        raise TemplateError(f"{logical_id}.{unknown[0]}: the local cloud knows it of tables' streams only")
     types = props.get("FunctionResponseTypes", [])
     stack.mappings.append(
         QueueFeed(
@@ -142,6 +161,30 @@ def event_source_mapping(stack: Stack, logical_id: str, props: dict[str, Any]) -
             window_seconds=float(props.get("MaximumBatchingWindowInSeconds", 0)),
             partial_failures="ReportBatchItemFailures" in types,
             enabled=str(props.get("Enabled", True)).lower() == "true",
+        )
+    )
+    return Made(stack.physical_name(logical_id))
+
+
+def _stream_mapping(stack: Stack, logical_id: str, props: dict[str, Any]) -> Made:
+    for name in ("FunctionResponseTypes", "ScalingConfig"):
+        if name in props:
+            raise TemplateError(f"{logical_id}.{name}: the local cloud does not know it of tables' streams")
+    criteria = only(f"{logical_id}.FilterCriteria", props.get("FilterCriteria", {}), "Filters")
+    destinations = only(f"{logical_id}.DestinationConfig", props.get("DestinationConfig", {}), "OnFailure")
+    stack.streams.append(
+        StreamFeed(
+            stream_arn=props["EventSourceArn"],
+            function=props["FunctionName"],
+            batch_size=int(props.get("BatchSize", 100)),
+            window_seconds=float(props.get("MaximumBatchingWindowInSeconds", 0)),
+            filters=tuple(str(each["Pattern"]) for each in criteria.get("Filters", ())),
+            bisect=str(props.get("BisectBatchOnFunctionError", False)).lower() == "true",
+            max_retries=int(props.get("MaximumRetryAttempts", -1)),
+            max_age_seconds=float(props.get("MaximumRecordAgeInSeconds", -1)),
+            on_failure=destinations.get("OnFailure", {}).get("Destination", ""),
+            starting_position=props["StartingPosition"],
+            enabled=_text(props.get("Enabled", True)).lower() == "true",
         )
     )
     return Made(stack.physical_name(logical_id))

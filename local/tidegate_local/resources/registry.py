@@ -32,6 +32,23 @@ class QueueFeed:
     enabled: bool = True
 
 
+@dataclass(frozen=True)
+class StreamFeed:
+    """A table's stream that feeds a function; -1 stands for "without end"."""
+
+    stream_arn: str
+    function: str
+    batch_size: int
+    window_seconds: float
+    filters: tuple[str, ...]
+    bisect: bool
+    max_retries: int
+    max_age_seconds: float
+    on_failure: str
+    starting_position: str = "LATEST"
+    enabled: bool = True
+
+
 @dataclass
 class Api:
     """A REST API: its OpenAPI body, and its stages by name."""
@@ -70,6 +87,7 @@ class Stack:
     roles: Roles
     layers: dict[str, Path] = field(default_factory=dict)
     mappings: list[QueueFeed] = field(default_factory=list)
+    streams: list[StreamFeed] = field(default_factory=list)
     apis: dict[str, Api] = field(default_factory=dict)
 
     def physical_name(self, logical_id: str, limit: int = 64, *, lower: bool = False) -> str:

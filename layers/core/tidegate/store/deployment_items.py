@@ -55,6 +55,7 @@ def rollback_deployment(
         "deploymentStyle",
         "ignoreApplicationStopFailures",
         "caller",
+        "triggers",
     )
     old = failed["deploymentId"]
     return {name: failed[name] for name in kept if name in failed} | {

@@ -254,6 +254,11 @@ def _unmarshal(raw: Mapping[str, Any]) -> Item:
     return {name: _plain(_DESERIALIZER.deserialize(value)) for name, value in raw.items()}
 
 
+def item_of_image(image: Mapping[str, Any]) -> Item:
+    """An item as an image of the table's stream holds it."""
+    return _unmarshal(image)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)

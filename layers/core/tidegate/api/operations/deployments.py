@@ -95,6 +95,9 @@ def _attributes(call: Call, given: Given, group: Item) -> dict[str, Any]:
         found["description"] = given["description"]
     if "targetRevision" in group:
         found["previousRevision"] = group["targetRevision"]
+    if info.get("triggerConfigurations"):
+        # Those of now: who is told of a deployment does not hang on what becomes of its group.
+        found["triggers"] = info["triggerConfigurations"]
     return found
 
 

@@ -80,7 +80,6 @@ def _refuse_what_is_not_there(given: Mapping[str, Any]) -> None:
         (given.get("terminationHookEnabled"), "InvalidAutoScalingGroupException", "Termination hooks are"),
         (suspend, "InvalidAutoScalingGroupProcessToSuspendException", "Suspended Auto Scaling processes are"),
         (given.get("ecsServices"), "InvalidECSServiceException", "Amazon ECS services are"),
-        (given.get("triggerConfigurations"), "InvalidTriggerConfigException", "Notifications by SNS are"),
         (given.get("onPremisesInstanceTagFilters"), "InvalidTagException", "On-premises instances are"),
         (
             (given.get("onPremisesTagSet") or {}).get("onPremisesTagSetList"),

@@ -1,0 +1,126 @@
+"""NotifySubscribers: tell topics and the event bus of the changes that the table's stream brings.
+
+What is told is derived from the very writes that changed the state, so a handler that dies after its write loses nothing.
+What a place does not take now goes to a queue and comes back here; what it refuses for good is kept for people.
+Neither holds up the others, nor any deployment.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from tidegate.gateways.notices import chunks
+from tidegate.model.notices import Channel, Delivery, Failure, Notice
+from tidegate.notices import deliveries_of, deployment_notices, lost, put_off, target_change, target_notice
+from tidegate.notify_runtime import NotifyRuntime
+from tidegate.store.deployment_items import deployment_key
+from tidegate.store.dynamodb import item_of_image
+from tidegate.store.table import Item
+
+logger = Logger()
+
+Change = tuple[Item | None, Item]
+
+
+def run(event: dict[str, Any], runtime: NotifyRuntime) -> None:
+    """Tell what a batch of the stream, or of the queue of undelivered notices, holds.
+
+    Raises
+    ------
+    GatewayError, TableError
+        Nothing could be read, or what was not taken could not be kept: the whole batch comes again.
+    """
+    records = event["Records"]
+    if records and records[0]["eventSource"] == "aws:sqs":
+        deliveries = undelivered(records, runtime)
+    else:
+        deliveries = [each for notice in notices(records, runtime) for each in deliveries_of(notice, runtime.wording)]
+    failures = deliver(deliveries, runtime)
+    for failure in failures:
+        keep(failure, runtime)
+    logger.info("notices", records=len(records), deliveries=len(deliveries), failed=len(failures))
+
+
+def notices(records: Sequence[Mapping[str, Any]], runtime: NotifyRuntime) -> list[Notice]:
+    """What the records of the stream give to tell, in their order."""
+    changes = [each for each in (change_of(record, runtime) for record in records) if each is not None]
+    # Targets know their deployment's id only.
+    ids = {new["PK"] for old, new in changes if new["SK"] != "DEP" and target_change(old, new)}
+    deployments = runtime.table.get_many(deployment_key(pk.removeprefix("DEP#")) for pk in sorted(ids)) if ids else {}
+    found: list[Notice] = []
+    for old, new in changes:
+        if new["SK"] == "DEP":
+            found += deployment_notices(old, new)
+        elif new["PK"] in ids and (deployment := deployments.get((new["PK"], "DEP"))):
+            notice = target_notice(old, new, deployment)
+            found += [notice] if notice else []
+    return found
+
+
+def change_of(record: Mapping[str, Any], runtime: NotifyRuntime) -> Change | None:
+    """The item before and after; a record that cannot be read is kept for people, so that it stops nothing."""
+    try:
+        images = record["dynamodb"]
+        old = item_of_image(images["OldImage"]) if "OldImage" in images else None
+        return (old, item_of_image(images["NewImage"])) if "NewImage" in images else None
+    except (KeyError, TypeError, AttributeError):
+        logger.exception("a record of the stream cannot be read")
+        runtime.queues.lose(json.dumps(record, default=str))
+        return None
+
+
+def undelivered(records: Sequence[Mapping[str, Any]], runtime: NotifyRuntime) -> list[Delivery]:
+    """The deliveries that come from the queue; a message that is none is kept for people."""
+    found: list[Delivery] = []
+    for record in records:
+        try:
+            found.append(Delivery.from_json(record["body"]))
+        except ValueError:
+            logger.exception("a message of the queue is no undelivered notice")
+            runtime.queues.lose(record["body"])
+    return found
+
+
+def deliver(deliveries: Sequence[Delivery], runtime: NotifyRuntime) -> list[Failure]:
+    """Send to each place, in order; one that does not answer is not asked again in this call."""
+    by_place: dict[tuple[Channel, str], list[Delivery]] = {}
+    for each in deliveries:
+        by_place.setdefault((each.channel, each.to), []).append(each)
+    failures: list[Failure] = []
+    for (channel, _), its in by_place.items():
+        door = runtime.topics if channel is Channel.TOPIC else runtime.bus
+        unavailable = ""
+        for part in chunks(its):
+            if unavailable:
+                failures += [Failure(each, unavailable, passing=True) for each in part]
+                continue
+            failed = door.send(part)
+            failures += failed
+            unavailable = next((each.reason for each in failed if each.passing), "")
+    return failures
+
+
+def keep(failure: Failure, runtime: NotifyRuntime) -> None:
+    """Have what did not arrive tried again, or kept for people."""
+    delivery = failure.delivery
+    told = {"to": delivery.to, "deploymentId": delivery.deployment_id, "reason": failure.reason}
+    again = put_off(delivery, failure.reason, runtime.clock(), runtime.chance()) if failure.passing else None
+    if again is None:
+        logger.error("a notice is lost", **told)
+        runtime.queues.lose(lost(delivery, failure.reason).to_json())
+    else:
+        logger.warning("a notice is put off", **told, seconds=again[1])
+        runtime.queues.again(*again)
+
+
+_runtime = cache(NotifyRuntime)
+
+
+def handler(event: dict[str, Any], _context: object) -> None:
+    """Lambda's entry."""
+    run(event, _runtime())
