@@ -38,7 +38,7 @@ STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 FUNCTIONS = {name: each for name, each in RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
 
-VERBS = {"Validate", "Select", "Evaluate", "Pick", "Send", "Await", "Finish", "Roll", "Wake"}
+VERBS = {"Validate", "Select", "Evaluate", "Pick", "Send", "Await", "Finish", "Roll", "Wake", "Notify"}
 STEP_FUNCTIONS = {name.removesuffix("Function") for name in FUNCTIONS if name != "ApiFunction"}  # that is a door
 
 #: Statements that name no resource, because these actions have no resource-level rights at AWS.
@@ -226,6 +226,9 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
         "ssm": {"EvaluateHealthFunction", "SendCommandsFunction"},
         "s3": {"ApiFunction", "ValidateRevisionFunction", "SendCommandsFunction"},
         "states": {"ApiFunction", "AwaitProgressFunction", "RollBackDeploymentFunction", "WakeDeploymentFunction"},
+        "sns": {"NotifySubscribersFunction"},
+        "events": {"NotifySubscribersFunction"},
+        "sqs": {"NotifySubscribersFunction"},
     }
     found: dict[str, set[str]] = {}
     for owner, statement in statements():

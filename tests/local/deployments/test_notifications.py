@@ -179,7 +179,7 @@ def test_a_topic_that_is_gone_hurts_nobody_else(group: Any, cloud: Any) -> None:
         ("PickBatchFunction", "dynamodb:TransactWriteItems", 1),
         ("NotifySubscribersFunction", "sns:PublishBatch", 1),
     ],
-    ids=["the end", "a batch", "the telling"],
+    ids=["the_end", "a_batch", "the_telling"],
 )
 def test_a_handler_killed_after_its_commit_loses_nothing(
     group: Any, cloud: Any, function: str, after: str, times: int

@@ -122,7 +122,6 @@ NOT_YET: list[tuple[dict[str, Any], str]] = [
     ({"autoScalingGroups": ["asg"]}, "InvalidAutoScalingGroupException"),
     ({"terminationHookEnabled": True}, "InvalidAutoScalingGroupException"),
     ({"ecsServices": [{"serviceName": "s"}]}, "InvalidECSServiceException"),
-    ({"triggerConfigurations": [{"triggerName": "t"}]}, "InvalidTriggerConfigException"),
     ({"onPremisesInstanceTagFilters": [{"Key": "k"}]}, "InvalidTagException"),
     ({"onPremisesTagSet": {"onPremisesTagSetList": [[{"Key": "k"}]]}}, "InvalidTagException"),
     (

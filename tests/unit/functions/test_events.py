@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.unit.functions.hosts import Host
 from tests.unit.functions.machine import DEFINITION, ROOT, Json
+from tests.unit.functions.subscribers import Subscribers
 from tests.unit.functions.world import Account, hosts
 
 from tidegate.api import Services, Settings, handle
@@ -158,6 +159,16 @@ def test_wake_deployment() -> None:
     assert call("wake_deployment", account) == {"batchItemFailures": []}
     signal = account.runtime.signals.read("d-000000001")
     assert (signal.count, signal.changed) == (1, {"cmd-0000"})
+
+
+def test_notify_subscribers() -> None:
+    account = at("PickBatch")
+    subscribers = Subscribers(account.table)
+    subscribers.tell(EVENTS["notify_subscribers"]["Records"])
+    (told,) = subscribers.bus.got
+    assert told.body["Detail"]["deploymentId"] == "d-000000001"
+    assert (told.body["Detail"]["state"], told.body["Detail"]["instanceId"]) == ("START", "i-00000000000000001")
+    assert told.body["Time"] == 1764000011.25
 
 
 def test_api() -> None:
