@@ -1,8 +1,8 @@
 """NotifySubscribers: tell topics and the event bus of the changes that the table's stream brings.
 
-What is told is derived from the very writes that changed the state, so a handler that dies after its write loses nothing.
-What a place does not take now goes to a queue and comes back here; what it refuses for good is kept for people.
-Neither holds up the others, nor any deployment.
+What is told is derived from the very writes that changed the state, so a handler that dies after its write loses
+nothing. What a place does not take now goes to a queue and comes back here; what it refuses for good is kept for
+people. Neither holds up the others, nor any deployment.
 """
 
 from __future__ import annotations
@@ -108,13 +108,14 @@ def deliver(deliveries: Sequence[Delivery], runtime: NotifyRuntime) -> list[Fail
 def keep(failure: Failure, runtime: NotifyRuntime) -> None:
     """Have what did not arrive tried again, or kept for people."""
     delivery = failure.delivery
-    told = {"to": delivery.to, "deploymentId": delivery.deployment_id, "reason": failure.reason}
     again = put_off(delivery, failure.reason, runtime.clock(), runtime.chance()) if failure.passing else None
     if again is None:
-        logger.error("a notice is lost", **told)
+        logger.error("a notice is lost", to=delivery.to, deploymentId=delivery.deployment_id, reason=failure.reason)
         runtime.queues.lose(lost(delivery, failure.reason).to_json())
     else:
-        logger.warning("a notice is put off", **told, seconds=again[1])
+        logger.warning(
+            "a notice is put off", to=delivery.to, deploymentId=delivery.deployment_id, reason=failure.reason
+        )
         runtime.queues.again(*again)
 
 

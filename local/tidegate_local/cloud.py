@@ -147,9 +147,7 @@ class LocalCloud:
         for feed in stack.mappings:
             if feed.enabled:
                 self._pollers.append(SqsPoller(feed, self.clients.admin("sqs"), self.workers))
-        streams = [StreamPoller(feed, self.clients.admin, self.workers) for feed in stack.streams if feed.enabled]
-        HOOKS.stream_changed = lambda table: [poller.changed(table) for poller in streams] and None
-        self._pollers += streams
+        self._pollers += self._stream_pollers(stack)
         for poller in self._pollers:
             poller.start()
         self.events.start_schedules()
@@ -159,6 +157,16 @@ class LocalCloud:
         self.state.options = self.options.plain()
         self.state.stack = STACK
         write_state(self.directory, self.state)
+
+    def _stream_pollers(self, stack: Stack) -> list[StreamPoller]:
+        pollers = [StreamPoller(feed, self.clients.admin, self.workers) for feed in stack.streams if feed.enabled]
+
+        def changed(table: str) -> None:
+            for poller in pollers:
+                poller.changed(table)
+
+        HOOKS.stream_changed = changed
+        return pollers
 
     def _administrator(self) -> Keys:
         iam = self.clients.admin("iam")

@@ -1,8 +1,8 @@
 """Feed functions from the streams of DynamoDB tables.
 
-Stands in for Lambda's event source mappings ("Using Lambda with Amazon DynamoDB" in the Lambda developer guide): filters,
-batches, a batching window; a batch that fails is halved or tried again until it is too old or was tried too often, and
-then told to the destination for failures. One shard, so everything comes in order.
+Stands in for Lambda's event source mappings ("Using Lambda with Amazon DynamoDB" in the Lambda developer guide):
+filters, batches, a batching window; a batch that fails is halved or tried again until it is too old or was tried too
+often, and then told to the destination for failures. One shard, so everything comes in order.
 """
 
 from __future__ import annotations

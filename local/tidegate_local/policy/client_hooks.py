@@ -96,7 +96,7 @@ def denied(role_arn: str, action: str, resource: str, operation: str) -> ClientE
 
 
 def count_call(service: str, operation: str, params: Mapping[str, Any], counts: dict[str, int]) -> None:
-    """Add a call to the counts of a deployment's cost: SSM by call, DynamoDB by item read or written, messages one by one."""
+    """Add a call to the counts of a deployment's cost: SSM by call, DynamoDB by item, messages one by one."""
     if service == "ssm":
         _add(counts, "ssm", 1)
     elif service in _MESSAGES:

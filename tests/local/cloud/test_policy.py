@@ -119,6 +119,7 @@ DOCUMENT = "arn:aws:ssm:us-east-1:123456789012:document/d"
             {"QueueUrl": "http://x/123456789012/q"},
             [("sqs:SendMessage", "arn:aws:sqs:us-east-1:123456789012:q")],
         ),
+        ("sns", "PublishBatch", {"TopicArn": "arn:t"}, [("sns:Publish", "arn:t")]),
         (
             "events",
             "PutEvents",
@@ -176,6 +177,15 @@ def test_instance_tags_decide():
             authoriser(*statements, tags=tags).check(*call)
 
 
+def test_the_source_of_events_decides():
+    bus = "arn:aws:events:us-east-1:123456789012:event-bus/default"
+    ours = authoriser(allow("events:PutEvents", bus, Condition={"StringEquals": {"events:source": "tidegate"}}))
+    ours.check("events", "PutEvents", {"Entries": [{"Source": "tidegate"}, {"Source": "tidegate"}]})
+    for sources in (["other"], ["tidegate", "other"], [""]):
+        with pytest.raises(ClientError, match="events:PutEvents"):
+            ours.check("events", "PutEvents", {"Entries": [{"Source": each} for each in sources]})
+
+
 def test_calls_are_counted_by_item():
     counts: dict[str, int] = {}
     for service, operation, params in (
@@ -185,6 +195,10 @@ def test_calls_are_counted_by_item():
         ("dynamodb", "BatchWriteItem", {"RequestItems": {"t": [1, 2, 3, 4]}}),
         ("ssm", "SendCommand", {}),
         ("s3", "GetObject", {}),
+        ("sns", "PublishBatch", {"PublishBatchRequestEntries": [{}, {}]}),
+        ("sns", "Publish", {}),
+        ("events", "PutEvents", {"Entries": [{}]}),
+        ("sqs", "SendMessage", {}),
     ):
         count_call(service, operation, params, counts)
-    assert counts == {"dynamodbReads": 3, "dynamodbWrites": 7, "ssm": 1}
+    assert counts == {"dynamodbReads": 3, "dynamodbWrites": 7, "ssm": 1, "sns": 3, "events": 1, "sqs": 1}

@@ -236,3 +236,27 @@ def test_a_batch_tells_what_it_did_not_find(shop: World) -> None:
             "BatchGetDeploymentGroups", applicationName="shop", deploymentGroupNames=[f"g{n}" for n in range(101)]
         )
     assert caught.value.code == "BatchLimitExceededException"
+
+
+TRIGGERS = [
+    {
+        "triggerName": "mail",
+        "triggerTargetArn": "arn:aws:sns:us-east-1:123456789012:tidegate-mail",
+        "triggerEvents": ["DeploymentFailure", "DeploymentRollback"],
+    }
+]
+
+
+def test_triggers_are_kept_cleared_and_handed_to_deployments(shop: World) -> None:
+    shop.group("told", triggerConfigurations=TRIGGERS)
+    assert shop.group_info("told")["triggerConfigurations"] == TRIGGERS
+    deployment_id = shop.deploy(group="told")
+    assert shop.services.deployments.get(deployment_id)["triggers"] == TRIGGERS
+    assert "triggers" not in shop.info(deployment_id)
+    shop.call(
+        "UpdateDeploymentGroup", applicationName="shop", currentDeploymentGroupName="told", triggerConfigurations=[]
+    )
+    assert shop.group_info("told")["triggerConfigurations"] == []
+    assert shop.services.deployments.get(deployment_id)["triggers"] == TRIGGERS, "those of when it was made"
+    shop.end(deployment_id)
+    assert "triggers" not in shop.services.deployments.get(shop.deploy(group="told"))

@@ -102,7 +102,7 @@ def test_a_service_that_cannot_be_reached_is_asked_again() -> None:
         def publish_batch(self, **_: Any) -> None:
             raise EndpointConnectionError(endpoint_url="https://sns")
 
-    (found,) = Topics(Gone()).send([to_topic()])  # type: ignore[arg-type]
+    (found,) = Topics(Gone()).send([to_topic()])
     assert found.passing
 
 

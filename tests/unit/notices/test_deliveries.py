@@ -84,7 +84,8 @@ def delivery(**more: Any) -> Delivery:
 
 
 def test_a_delivery_survives_its_queue() -> None:
-    for each in (delivery(), delivery(tried=3, since=7.5, reason="Throttled: slow"), *deliveries_of(failure(), WORDING)):
+    busy = delivery(tried=3, since=7.5, reason="Throttled: slow")
+    for each in (delivery(), busy, *deliveries_of(failure(), WORDING)):
         assert Delivery.from_json(each.to_json()) == each
 
 

@@ -14,7 +14,6 @@ from tidegate.model.notices import Delivery, Failure
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 _BATCH: Final = 10
@@ -58,7 +57,7 @@ def chunks(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
 class Topics:
     """SNS topics."""
 
-    def __init__(self, client: SNSClient) -> None:
+    def __init__(self, client: Any) -> None:
         self._client = client
 
     def send(self, deliveries: Sequence[Delivery]) -> list[Failure]:

@@ -44,8 +44,8 @@ class Delivery:
     ----------
     notice_id : the same however often it is sent, so that receivers can tell a repeat
     channel, to : a topic and its ARN, or the event bus and its name
-    body : ``Subject``, ``Message`` and ``attributes`` for a topic; ``Source``, ``DetailType``, ``Resources``, ``Detail``
-        and ``Time`` (epoch seconds) for the bus
+    body : ``Subject``, ``Message`` and ``attributes`` for a topic; ``Source``, ``DetailType``, ``Resources``,
+        ``Detail`` and ``Time`` (epoch seconds) for the bus
     tried : how often it was put off
     since : when it first failed, epoch seconds; 0 when it has not
     reason : why it failed last

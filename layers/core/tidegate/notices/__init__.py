@@ -1,6 +1,7 @@
-"""What is told of deployments, to whom, and in which words: from the old and the new state of an item, and nothing else.
+"""What is told of deployments, to whom, and in which words; from the old and the new state of an item alone.
 
-``changes`` finds the notices, ``deliveries`` where they go and when to try again, ``messages`` and ``events`` write them.
+``changes`` finds the notices, ``deliveries`` where they go and when to try again; ``messages`` and ``events`` write
+them.
 """
 
 from tidegate.notices.changes import deployment_notices, target_change, target_notice

@@ -1,5 +1,5 @@
-"""Which changes are told (AWS: "Monitoring deployments with Amazon SNS event notifications", "Monitoring deployments with
-Amazon CloudWatch Events").
+"""Which changes are told (AWS: "Monitoring deployments with Amazon SNS event notifications", "Monitoring
+deployments with Amazon CloudWatch Events").
 
 A deployment begins when it is created: CodeDeploy's first message has the status CREATED, and so have these. A rollback
 is told when the rolling-back deployment gets under way, as CodeDeploy's messages show it (status IN_PROGRESS).

@@ -41,10 +41,11 @@ class Wording:
 def deliveries_of(notice: Notice, wording: Wording) -> list[Delivery]:
     """The deliveries of a notice: to the bus, and to the topic of each trigger that wants its event."""
     found = [_to_bus(notice, wording)] if wording.source and notice.state else []
-    for trigger in notice.deployment.get("triggers", ()):
-        if notice.event and notice.event in trigger.get("triggerEvents", ()) and trigger.get("triggerTargetArn"):
-            found.append(_to_topic(notice, trigger, wording))
-    return found
+    return found + [
+        _to_topic(notice, trigger, wording)
+        for trigger in notice.deployment.get("triggers", ())
+        if notice.event and notice.event in trigger.get("triggerEvents", ()) and trigger.get("triggerTargetArn")
+    ]
 
 
 def put_off(delivery: Delivery, reason: str, now: float, chance: float) -> tuple[Delivery, int] | None:
