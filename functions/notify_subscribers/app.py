@@ -24,6 +24,9 @@ from tidegate.store.table import Item
 
 logger = Logger()
 
+#: SQS takes messages of up to 256 KB.
+_LONGEST_MESSAGE = 200_000
+
 Change = tuple[Item | None, Item]
 
 
@@ -70,7 +73,7 @@ def change_of(record: Mapping[str, Any], runtime: NotifyRuntime) -> Change | Non
         return (old, item_of_image(images["NewImage"])) if "NewImage" in images else None
     except (KeyError, TypeError, AttributeError):
         logger.exception("a record of the stream cannot be read")
-        runtime.queues.lose(json.dumps(record, default=str))
+        runtime.queues.lose(json.dumps(record, default=str)[:_LONGEST_MESSAGE])
         return None
 
 

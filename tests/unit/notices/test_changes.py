@@ -75,6 +75,8 @@ def test_deployments(before: str | None, after: str, creator: str, expected: lis
         ("InProgress", "Failed", ("InstanceFailure", "FAILURE")),
         ("Pending", "Failed", ("InstanceFailure", "FAILURE")),
         ("InProgress", "Ready", ("InstanceReady", "READY")),
+        ("Ready", "InProgress", None),
+        ("Ready", "Succeeded", ("InstanceSuccess", "SUCCESS")),
         ("Pending", "Skipped", None),
         ("Failed", "Failed", None),
     ],

@@ -54,11 +54,13 @@ def deployment_notices(old: Item | None, new: Item) -> list[Notice]:
 def target_change(old: Item | None, new: Item) -> tuple[str, str] | None:
     """The event and state of one write of a target's item; None where nothing is told.
 
-    Only instances have any: CodeDeploy tells of no targets of Lambda and ECS deployments.
+    Only instances have any: CodeDeploy tells of no targets of Lambda and ECS deployments. An instance starts once, also
+    where it is ready in between and goes on.
     """
-    if new.get("kind") != "InstanceTarget" or (old is not None and old["status"] == new["status"]):
+    before = old["status"] if old else "Pending"
+    if new.get("kind") != "InstanceTarget" or before == new["status"]:
         return None
-    return _INSTANCE.get(new["status"])
+    return _INSTANCE.get(new["status"]) if new["status"] != "InProgress" or before == "Pending" else None
 
 
 def target_notice(old: Item | None, new: Item, deployment: Item) -> Notice | None:
