@@ -8,7 +8,9 @@ people. Neither holds up the others, nor any deployment.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -20,14 +22,12 @@ from tidegate.notices import deliveries_of, deployment_notices, lost, put_off, t
 from tidegate.notify_runtime import NotifyRuntime
 from tidegate.store.deployment_items import deployment_key
 from tidegate.store.dynamodb import item_of_image
-from tidegate.store.table import Item
+from tidegate.store.table import Item, Key
 
 logger = Logger()
 
 #: SQS takes messages of up to 256 KB.
 _LONGEST_MESSAGE = 200_000
-
-Change = tuple[Item | None, Item]
 
 
 def run(event: dict[str, Any], runtime: NotifyRuntime) -> None:
@@ -42,39 +42,67 @@ def run(event: dict[str, Any], runtime: NotifyRuntime) -> None:
     if records and records[0]["eventSource"] == "aws:sqs":
         deliveries = undelivered(records, runtime)
     else:
-        deliveries = [each for notice in notices(records, runtime) for each in deliveries_of(notice, runtime.wording)]
+        deliveries = deliveries_from(records, runtime)
     failures = deliver(deliveries, runtime)
     for failure in failures:
         keep(failure, runtime)
     logger.info("notices", records=len(records), deliveries=len(deliveries), failed=len(failures))
 
 
-def notices(records: Sequence[Mapping[str, Any]], runtime: NotifyRuntime) -> list[Notice]:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An item before and after a write; ``target`` tells whether it is a target's, with something to tell."""
+
+    record: Mapping[str, Any]
+    old: Item | None
+    new: Item
+    target: bool
+
+
+def deliveries_from(records: Sequence[Mapping[str, Any]], runtime: NotifyRuntime) -> list[Delivery]:
     """What the records of the stream give to tell, in their order."""
-    changes = [each for each in (change_of(record, runtime) for record in records) if each is not None]
+    changes: list[Change] = []
+    for record in records:
+        with stopped_by_nothing(record, runtime):
+            changes += change_of(record)
     # Targets know their deployment's id only.
-    ids = {new["PK"] for old, new in changes if new["SK"] != "DEP" and target_change(old, new)}
-    deployments = runtime.table.get_many(deployment_key(pk.removeprefix("DEP#")) for pk in sorted(ids)) if ids else {}
-    found: list[Notice] = []
-    for old, new in changes:
-        if new["SK"] == "DEP":
-            found += deployment_notices(old, new)
-        elif new["PK"] in ids and (deployment := deployments.get((new["PK"], "DEP"))):
-            notice = target_notice(old, new, deployment)
-            found += [notice] if notice else []
+    ids = {change.new["PK"].removeprefix("DEP#") for change in changes if change.target}
+    deployments = runtime.table.get_many(map(deployment_key, sorted(ids))) if ids else {}
+    found: list[Delivery] = []
+    for change in changes:
+        with stopped_by_nothing(change.record, runtime):
+            for notice in notices(change, deployments):
+                found += deliveries_of(notice, runtime.wording)
     return found
 
 
-def change_of(record: Mapping[str, Any], runtime: NotifyRuntime) -> Change | None:
-    """The item before and after; a record that cannot be read is kept for people, so that it stops nothing."""
+def change_of(record: Mapping[str, Any]) -> list[Change]:
+    """The change that a record tells of; none where the item was taken away."""
+    images = record["dynamodb"]
+    if "NewImage" not in images:
+        return []
+    old = item_of_image(images["OldImage"]) if "OldImage" in images else None
+    new = item_of_image(images["NewImage"])
+    return [Change(record, old, new, new["SK"] != "DEP" and target_change(old, new) is not None)]
+
+
+def notices(change: Change, deployments: Mapping[Key, Item]) -> list[Notice]:
+    """What a change gives to tell."""
+    if change.new["SK"] == "DEP":
+        return deployment_notices(change.old, change.new)
+    deployment = deployments.get((change.new["PK"], "DEP")) if change.target else None
+    notice = target_notice(change.old, change.new, deployment) if deployment else None
+    return [notice] if notice else []
+
+
+@contextmanager
+def stopped_by_nothing(record: Mapping[str, Any], runtime: NotifyRuntime) -> Iterator[None]:
+    """Keep a record that cannot be understood for people, and go on: the stream would wait for it all day."""
     try:
-        images = record["dynamodb"]
-        old = item_of_image(images["OldImage"]) if "OldImage" in images else None
-        return (old, item_of_image(images["NewImage"])) if "NewImage" in images else None
-    except (KeyError, TypeError, AttributeError):
-        logger.exception("a record of the stream cannot be read")
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError):
+        logger.exception("a record of the stream cannot be told")
         runtime.queues.lose(json.dumps(record, default=str)[:_LONGEST_MESSAGE])
-        return None
 
 
 def undelivered(records: Sequence[Mapping[str, Any]], runtime: NotifyRuntime) -> list[Delivery]:

@@ -200,9 +200,11 @@ def test_a_record_that_cannot_be_read_stops_nothing() -> None:
     account, stream = ended()
     subscribers = Subscribers(account.table)
     broken = {"eventSource": "aws:dynamodb", "eventName": "INSERT", "dynamodb": {"NewImage": {"PK": {"?": "x"}}}}
-    subscribers.tell([broken, *stream])
+    strange = record(None, {"PK": "DEP#d-1", "SK": "DEP", "status": 7})
+    subscribers.tell([broken, strange, {"eventSource": "aws:dynamodb"}, *stream])
     assert len(subscribers.bus.got) == 4
-    assert [json.loads(each) for each in subscribers.queues.lost] == [broken]
+    lost = [json.loads(each) for each in subscribers.queues.lost]
+    assert lost == [broken, {"eventSource": "aws:dynamodb"}, strange]
 
 
 def test_a_message_that_is_no_notice_is_kept_for_people() -> None:

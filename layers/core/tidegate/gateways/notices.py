@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from tidegate.gateways.errors import UnavailableError, error_code, translated
 from tidegate.model.notices import Delivery, Failure
@@ -149,7 +149,8 @@ def _event(delivery: Delivery) -> dict[str, Any]:
 
 def _all_failed(deliveries: Sequence[Delivery], error: ClientError | BotoCoreError) -> list[Failure]:
     if not isinstance(error, ClientError):  # it could not be reached
-        return [Failure(each, str(error), passing=True) for each in deliveries]
+        passing = not isinstance(error, ParamValidationError)
+        return [Failure(each, str(error), passing) for each in deliveries]
     told = error.response.get("Error", {}).get("Message", "")
     server = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) >= 500
     return [_failure(each, error_code(error), told, server=server) for each in deliveries]

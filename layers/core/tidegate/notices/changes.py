@@ -57,8 +57,10 @@ def target_change(old: Item | None, new: Item) -> tuple[str, str] | None:
     Only instances have any: CodeDeploy tells of no targets of Lambda and ECS deployments. An instance starts once, also
     where it is ready in between and goes on.
     """
+    if new.get("kind") != "InstanceTarget":
+        return None
     before = old["status"] if old else "Pending"
-    if new.get("kind") != "InstanceTarget" or before == new["status"]:
+    if before == new["status"]:
         return None
     return _INSTANCE.get(new["status"]) if new["status"] != "InProgress" or before == "Pending" else None
 
