@@ -7,16 +7,19 @@ import zipfile
 _PACKAGE = "tidegate_runner"
 # For people at a machine that has all of Tidegate; no order of a deployment needs them.
 _NOT_ON_HOSTS = ("archive.py", "door.py", "dry_run.py")
+_ONLY_ON_LINUX = ("scripts.py",)
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
-def build(source_dir: str) -> bytes:
+def build(source_dir: str, system: str = "linux") -> bytes:
     """Pack the runner's sources.
 
     Parameters
     ----------
     source_dir : str
         The package's folder (the one that holds this file).
+    system : str
+        What the hosts run: ``linux`` or ``windows``.
 
     Returns
     -------
@@ -29,7 +32,7 @@ def build(source_dir: str) -> bytes:
     ValueError
         When the folder is not the package.
     """
-    names = sorted(name for name in os.listdir(source_dir) if name.endswith(".py") and name not in _NOT_ON_HOSTS)
+    names = sorted(name for name in os.listdir(source_dir) if name.endswith(".py") and _is_for(name, system))
     if "front.py" not in names:
         raise ValueError("%s is not the folder of %s: it holds no front.py" % (source_dir, _PACKAGE))
     buffer = io.BytesIO()
@@ -42,3 +45,9 @@ def build(source_dir: str) -> bytes:
             with open(os.path.join(source_dir, name), "rb") as stream:
                 archive.writestr(member, stream.read())
     return buffer.getvalue()
+
+
+def _is_for(name: str, system: str) -> bool:
+    if name in _NOT_ON_HOSTS:
+        return False
+    return name not in _ONLY_ON_LINUX if system == "windows" else not name.startswith("windows")

@@ -108,12 +108,12 @@ def test_only_hosts_that_answer_pings_are_reachable_and_fifty_are_asked_at_a_tim
             {"InstanceInformationList": rows},
             {"Filters": [{"Key": "InstanceIds", "Values": chunk}]},
         )
-    assert RunCommand(client, "doc").reachable(everyone) == set(everyone[1::2])
+    assert RunCommand(client, "doc").reachable(everyone) == dict.fromkeys(everyone[1::2], "linux")
 
 
 def test_nobody_is_looked_up_for_nobody(stubbed: Stubs) -> None:
     client, _ = stubbed("ssm")
-    assert RunCommand(client, "doc").reachable([]) == set()
+    assert RunCommand(client, "doc").reachable([]) == {}
 
 
 def test_commands_are_found_again_by_their_comment_over_all_pages(stubbed: Stubs) -> None:
