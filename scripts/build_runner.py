@@ -1,4 +1,4 @@
-"""Write the host runner's archives: ``build_runner.py PACKAGE_FOLDER ARCHIVE``; Windows' has ``_windows`` in its name."""
+"""Write the host runner's archives: ``build_runner.py PACKAGE_FOLDER ARCHIVE``; the second is ``ARCHIVE_windows``."""
 
 from __future__ import annotations
 
