@@ -103,6 +103,29 @@ def test_an_archive_holds_what_its_system_needs():
     assert len(archive.build(str(RUNNER))) <= ARCHIVE_LIMIT
 
 
+def is_empty_text(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and node.value.value == ""
+
+
+def test_hosts_get_the_same_code_without_its_comments():
+    def code(source):
+        tree = ast.parse(source)
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+                node.body = node.body[1:]
+            elif isinstance(getattr(node, "body", None), list) and node.body and is_empty_text(node.body[0]):
+                node.body = node.body[1:]
+        return ast.dump(tree), [node.lineno for node in ast.walk(tree) if hasattr(node, "lineno")]
+
+    for path in RUNNER.glob("*.py"):
+        source = path.read_text()
+        bare = archive.without_comments(source)
+        compile(bare, path.name, "exec")
+        assert code(bare) == code(source), path.name
+        assert bare.count("\n") == source.count("\n")
+        assert " # " not in bare, path.name
+
+
 def test_no_module_imports_at_its_top_what_windows_lacks():
     lacking = {"fcntl", "pwd", "grp", "resource", "termios", "pty", "posix"}
     for path in RUNNER.glob("*.py"):
