@@ -10,6 +10,8 @@ import subprocess
 import time
 from typing import Any, Callable, Dict, List
 
+from tidegate_runner.windows_names import POWERSHELL, system_program
+
 _NEW_GROUP = 0x200  # CREATE_NEW_PROCESS_GROUP
 _NO_WINDOW = 0x8000000  # CREATE_NO_WINDOW: a console of its own, which nobody sees
 _BREAKAWAY = 0x1000000  # CREATE_BREAKAWAY_FROM_JOB
@@ -102,7 +104,7 @@ def is_ours(status: os.stat_result, path: str) -> bool:
     show = "(Get-Acl -LiteralPath $env:TIDEGATE_FILE).GetOwner([Security.Principal.SecurityIdentifier]).Value"
     try:
         output = subprocess.check_output(
-            ["powershell.exe", "-NoProfile", "-NonInteractive", "-Command", show],
+            [system_program(POWERSHELL, os.environ), "-NoProfile", "-NonInteractive", "-Command", show],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=dict(os.environ, TIDEGATE_FILE=path.replace("/", "\\")),

@@ -14,7 +14,7 @@ _DEVICE = re.compile(
     r"(?:CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9\xb9\xb2\xb3]) *(?:[.:].*)?", re.I | re.S
 )
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
-_POWERSHELL = "\\System32\\WindowsPowerShell\\v1.0\\powershell.exe"
+POWERSHELL = "WindowsPowerShell\\v1.0\\powershell.exe"
 
 
 def logical_path(text: str, system_drive: str = "C:") -> str:
@@ -101,6 +101,11 @@ def refuse_doubles(copies: Iterable[Tuple[str, str]]) -> None:
             )
 
 
+def system_program(name: str, environ: Mapping[str, str]) -> str:
+    """Give the path of a program of Windows itself: by its name alone another one might be found first."""
+    return "%s\\System32\\%s" % (environ.get("SYSTEMROOT") or environ.get("SystemRoot") or "C:\\Windows", name)
+
+
 def script_command(path: str, environ: Mapping[str, str]) -> Union[str, List[str]]:
     """Give what starts a script: by the ending of its name, as CodeDeploy's agent does.
 
@@ -111,14 +116,13 @@ def script_command(path: str, environ: Mapping[str, str]) -> Union[str, List[str
     """
     path = path.replace("/", "\\")
     ending = ntpath.splitext(path)[1].lower()
-    system = environ.get("SYSTEMROOT") or environ.get("SystemRoot") or "C:\\Windows"
     if ending == ".ps1":
-        return [system + _POWERSHELL, "-ExecutionPolicy", "Bypass", "-File", path]
+        return [system_program(POWERSHELL, environ), "-ExecutionPolicy", "Bypass", "-File", path]
     if ending in (".bat", ".cmd"):
         if "%" in path:
             raise ValueError("its path holds %, with which cmd marks variables")
         # One text, not a list: with /s, cmd takes the outer quotes away and all between them as it is.
-        return '%s\\System32\\cmd.exe /s /c ""%s""' % (system, path)
+        return '%s /s /c ""%s""' % (system_program("cmd.exe", environ), path)
     if ending == ".exe":
         return [path]
     raise ValueError("Windows hosts run .ps1, .bat, .cmd and .exe files only")

@@ -10,7 +10,7 @@ from tidegate_runner.files import describe
 from tidegate_runner.logs import ScriptLog
 from tidegate_runner.output import LineReader
 from tidegate_runner.windows import start_apart
-from tidegate_runner.windows_names import script_command
+from tidegate_runner.windows_names import script_command, system_program
 
 _CHUNK = 65536
 _DRAIN = "import sys\nwhile sys.stdin.buffer.read1(65536): pass"
@@ -126,7 +126,7 @@ def end(process: "subprocess.Popen[bytes]", reader: LineReader) -> None:
     """End a script and all it started, at once: Windows has no word to ask a program without a window."""
     try:
         subprocess.call(
-            ["taskkill.exe", "/F", "/T", "/PID", str(process.pid)],
+            [system_program("taskkill.exe", os.environ), "/F", "/T", "/PID", str(process.pid)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -25,6 +25,7 @@ def start_worker(order: Order, host: HostPaths, order_bytes: bytes) -> None:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
+            cwd=host.at("/"),
         )
     assert process.stdin is not None
     assert process.stdout is not None
