@@ -107,7 +107,7 @@ def publish(deployment: Mapping[str, Any], stage: Stage, flight: Flight, runtime
     delivery = int(settings.undelivered_after)
     events = stage.events or deployment["events"]
     whole_stage = int(delivery + stage_limit(deployment.get("hookSeconds") or {}, events, settings.host_event))
-    bundle, appspec = deployment["bundle"], json.loads(deployment["appspec"])
+    bundle = deployment["bundle"]
     order = {
         "schema": 1,
         "mode": flight.purpose.value,
@@ -125,8 +125,8 @@ def publish(deployment: Mapping[str, Any], stage: Stage, flight: Flight, runtime
             "sha256": bundle["sha256"],
             "objectEtag": bundle.get("etag", ""),  # absent from deployments that an earlier release validated
         },
-        "appspec": appspec,
-        "runner": orders.runner(delivery + 60, appspec["os"]),
+        "appspec": json.loads(deployment["appspec"]),
+        "runner": orders.runner(delivery + 60, made_for(deployment)),
         "progress": orders.progress_grant(deployment["deploymentId"], whole_stage),
         "limits": {"maxRevisions": 5, "maxUnpackedBytes": MOST_UNPACKED_BYTES, "maxMembers": MOST_MEMBERS},
     }

@@ -46,6 +46,7 @@ NO_CALLS = (
     "getsid",
     "posix_spawn",
     "copy_file_range",
+    "sched_getaffinity",
 )
 NO_SIGNALS = ("SIGKILL", "SIGHUP", "SIGPIPE", "SIGCHLD", "SIGUSR1")
 #: CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW, CREATE_BREAKAWAY_FROM_JOB
