@@ -1,4 +1,4 @@
-"""Write the host runner's archive: ``build_runner.py PACKAGE_FOLDER ARCHIVE``."""
+"""Write the host runner's archives: ``build_runner.py PACKAGE_FOLDER ARCHIVE``; the second is ``ARCHIVE_windows``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from tidegate_runner.archive import build
 
 
 def main(source: str, target: str) -> None:
-    """Build the archive from the package folder `source` and write it to the file `target`."""
-    Path(target).write_bytes(build(source))
+    """Build the archives from the package folder `source`: the file `target`, and the one for Windows beside it."""
+    archive = Path(target)
+    archive.write_bytes(build(source))
+    archive.with_name(f"{archive.stem}_windows.zip").write_bytes(build(source, "windows"))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def send_all(
 ) -> tuple[Ledger, list[Decision]]:
     """The ledger with its unsent flights sent, refused, withdrawn or left for the next pass."""
     unsent = [flight for flight in ledger.flights if flight.unsent]
-    earlier = runtime.run_command.sent_since(min(flight.begun_at for flight in unsent))
+    earlier = runtime.run_command.sent_since(min(flight.begun_at for flight in unsent), made_for(deployment))
     positions = {member.target_id: i for i, member in enumerate(roster.members)}
     results: list[Dispatch] = []
     for flight in unsent:
@@ -70,13 +70,14 @@ def _send(
     """Send to those hosts of a flight that may be commanded and can be reached."""
     opted_in = [p for p in flight.positions if roster.members[p].opted_in]
     reachable = runtime.run_command.reachable(roster.ids(opted_in))
-    to = [roster.members[p].target_id for p in opted_in if roster.members[p].target_id in reachable]
+    system = made_for(deployment)
+    to = [roster.members[p].target_id for p in opted_in if reachable.get(roster.members[p].target_id) == system]
     sent: list[Flight] = []
     if to:
         order = publish(deployment, stage, flight, runtime)
         now = runtime.clock()
         delivery = int(runtime.settings.undelivered_after)
-        commands = runtime.run_command.send(to, order, comment, delivery)
+        commands = runtime.run_command.send(to, order, comment, delivery, system)
         sent = adopted(flight, [(c.command_id, c.target_ids) for c in commands], positions, now)
     key, value = runtime.settings.opt_in_tag
     refusal = refused(
@@ -85,7 +86,19 @@ def _send(
         f"The instance does not carry the tag {key}={value}, without which no command may be sent to it. "
         "Add the tag and deploy again.",
     )
-    return Dispatch(flight, [*done, *sent, *refusal])
+    foreign = refused(
+        flight,
+        [p for p in opted_in if reachable.get(roster.members[p].target_id, system) != system],
+        f"unsupported operating system ({system}): the revision's AppSpec file is made for it, and Systems Manager "
+        "says that the instance runs another one. Deploy a revision that is made for the instance, or take it out of "
+        "the deployment group.",
+    )
+    return Dispatch(flight, [*done, *sent, *refusal, *foreign])
+
+
+def made_for(deployment: Mapping[str, Any]) -> str:
+    """The operating system that a deployment's revision is for: ``linux`` or ``windows``."""
+    return str(json.loads(deployment["appspec"])["os"])
 
 
 def publish(deployment: Mapping[str, Any], stage: Stage, flight: Flight, runtime: Runtime) -> str:
@@ -113,7 +126,7 @@ def publish(deployment: Mapping[str, Any], stage: Stage, flight: Flight, runtime
             "objectEtag": bundle.get("etag", ""),  # absent from deployments that an earlier release validated
         },
         "appspec": json.loads(deployment["appspec"]),
-        "runner": orders.runner(delivery + 60),
+        "runner": orders.runner(delivery + 60, made_for(deployment)),
         "progress": orders.progress_grant(deployment["deploymentId"], whole_stage),
         "limits": {"maxRevisions": 5, "maxUnpackedBytes": MOST_UNPACKED_BYTES, "maxMembers": MOST_MEMBERS},
     }

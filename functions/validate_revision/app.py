@@ -40,7 +40,7 @@ def validated(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]
     name = f"s3://{location['s3Location']['bucket']}/{location['s3Location']['key']}"
     text = runtime.bundles.appspec(bundle, name)
     try:
-        appspec = compile_server_appspec(text)
+        appspec = compile_server_appspec(text, os=None)
     except AppSpecError as error:
         raise RevisionFault(
             ErrorCode.INVALID_REVISION, f"The AppSpec file of {name} cannot be used: {error}"

@@ -56,6 +56,8 @@ def test_functions_and_layers_are_built(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in core.rglob("*") if path.is_file()) < 40_000_000
     archive = next(built.glob("*/runner/tidegate_runner.zip"))
     assert "tidegate_runner/__main__.py" in zipfile.ZipFile(archive).namelist()
+    archive = archive.with_name("tidegate_runner_windows.zip")
+    assert "tidegate_runner/windows.py" in zipfile.ZipFile(archive).namelist()
 
 
 def _which(program: str) -> str:

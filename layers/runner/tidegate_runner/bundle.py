@@ -5,12 +5,13 @@ import os
 from typing import Any, Callable, Dict, Optional
 
 from tidegate_runner.errors import EventError
-from tidegate_runner.files import describe, make_folder, remove_tree, sync_folder, write_json
+from tidegate_runner.files import describe, make_folder, remove_tree, write_json
 from tidegate_runner.order import Order
 from tidegate_runner.paths import DeploymentPaths, HostPaths
 from tidegate_runner.pointers import Pointers
 from tidegate_runner.retention import remove_old_deployments
 from tidegate_runner.space import FULL
+from tidegate_runner.system import IS_WINDOWS, replace, sync_folder
 from tidegate_runner.tree import Limits, Tree, check_links
 from tidegate_runner.unpack import unpack
 
@@ -42,7 +43,7 @@ def download_bundle(order: Order, host: HostPaths, warn: Callable[[str], None]) 
             unpack_into(order, place.bundle, partial)
         remove_tree(place.archive)
         write_json(place.appspec, order.appspec)
-        os.rename(content_folder(partial) if _is_archive(order) else partial, place.archive)
+        replace(content_folder(partial) if _is_archive(order) else partial, place.archive)
         sync_folder(place.real)
     except OSError as error:
         full = FULL + " " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
@@ -70,8 +71,16 @@ def unpack_into(order: Order, bundle: str, folder: str) -> None:
         order.limits["maxUnpackedBytes"],
         _size_by_ratio(os.path.getsize(bundle), order.limits["maxRatio"]),
     )
-    unpack(bundle, kind, Tree(folder, limits), limits)
+    unpack(bundle, kind, _tree(folder, limits), limits)
     check_links(content_folder(folder))
+
+
+def _tree(folder: str, limits: Limits) -> Tree:
+    if not IS_WINDOWS:
+        return Tree(folder, limits)
+    from tidegate_runner.windows_files import WindowsTree
+
+    return WindowsTree(folder, limits)
 
 
 def _size_by_ratio(packed: int, ratio: int) -> int:

@@ -5,7 +5,8 @@ import stat
 from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
 
 from tidegate_runner.files import describe, make_folder
-from tidegate_runner.paths import HostPaths
+from tidegate_runner.paths import HostPaths, logical_path
+from tidegate_runner.system import IS_WINDOWS, PLAIN, is_ours
 
 _CONTEXT = "semanage\0"
 # A path with a line break would be two lines: it is written with that and "%" as %0A and %25 behind this mark.
@@ -39,7 +40,8 @@ class CleanupRecord:
         if not self._is_trustworthy():
             return []
         with open(self.path, "rb") as stream:
-            return [_unquoted(os.fsdecode(line)) for line in stream.read().split(b"\n")[:-1] if line]
+            lines = [_unquoted(os.fsdecode(line)) for line in stream.read().split(b"\n")[:-1] if line]
+        return [logical_path(line) for line in lines] if IS_WINDOWS else lines
 
     def paths(self) -> FrozenSet[str]:
         return frozenset(line for line in self.lines() if not line.startswith(_CONTEXT))
@@ -89,7 +91,7 @@ class CleanupRecord:
 
     def start(self) -> None:
         make_folder(os.path.dirname(self.path))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | PLAIN
         self._descriptor = os.open(self.path, flags, 0o644)
 
     def add(self, path: str) -> None:
@@ -111,7 +113,7 @@ class CleanupRecord:
         status = _status(self.path)
         if status is None:
             return False
-        return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+        return stat.S_ISREG(status.st_mode) and is_ours(status, self.path)
 
     def _remove_partials(self, lines: List[str]) -> None:
         """Remove files whose copying a crash cut short."""
@@ -128,9 +130,13 @@ class CleanupRecord:
             try:
                 os.unlink(real)
             except (IsADirectoryError, PermissionError):
-                if not os.path.isdir(real) or os.path.islink(real):
+                if os.path.isdir(real) and not os.path.islink(real):
+                    os.rmdir(real)
+                elif IS_WINDOWS:  # read-only, perhaps
+                    os.chmod(real, stat.S_IWRITE)
+                    os.unlink(real)
+                else:
                     raise
-                os.rmdir(real)
         except (FileNotFoundError, NotADirectoryError):
             return False, False
         except OSError as error:

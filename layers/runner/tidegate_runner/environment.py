@@ -1,10 +1,10 @@
 """The environment hook scripts get."""
 
 import os
-import pwd
 from typing import Dict, Mapping
 
 from tidegate_runner.order import Order
+from tidegate_runner.system import IS_WINDOWS
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Never handed on: the order's URL, and credentials that are the caller's and not the host's.
@@ -20,6 +20,8 @@ _WITHHELD = (
 def base_environment(environ: Mapping[str, str]) -> Dict[str, str]:
     """Give the runner's own environment without secrets, with a PATH and a HOME (SSM sets neither)."""
     environment = {name: value for name, value in environ.items() if name not in _WITHHELD}
+    if IS_WINDOWS:
+        return environment  # SSM's agent there is a service like others and has all of the system's
     if not environment.get("PATH"):
         environment["PATH"] = DEFAULT_PATH
     if not environment.get("HOME"):
@@ -53,6 +55,8 @@ def deployment_variables(order: Order, event: str) -> Dict[str, str]:
 
 
 def _home() -> str:
+    import pwd
+
     try:
         return pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:

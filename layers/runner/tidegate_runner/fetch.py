@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict
 
 from tidegate_runner.errors import EventError
 from tidegate_runner.files import describe
+from tidegate_runner.system import free_bytes
 
 _CHUNK = 1024 * 1024
 _TIMEOUT = 30
@@ -74,8 +75,7 @@ def _download_once(bundle: Dict[str, Any], path: str) -> None:
 
 
 def _check_space(size: Any, folder: str) -> None:
-    status = os.statvfs(folder)
-    free = status.f_bavail * status.f_frsize
+    free = free_bytes(folder)
     if size is not None and int(size) > free:
         raise EventError(
             "The disk is full: the bundle has %s bytes, %s has %d bytes free. Make room, then deploy again."

@@ -1,9 +1,10 @@
 """Writing files so that a crash leaves the old content or the new, never half."""
 
-import errno
 import json
 import os
 from typing import Any, Iterable, Optional
+
+from tidegate_runner.system import PLAIN, remove_folder, replace, sync_folder
 
 
 def make_folder(path: str, mode: int = 0o755) -> None:
@@ -19,25 +20,14 @@ def write_pieces(path: str, pieces: Iterable[bytes], mode: int = 0o644) -> None:
     """Do the same with content that need not be in memory as a whole."""
     make_folder(os.path.dirname(path))
     temporary = "%s.%d.tmp" % (path, os.getpid())
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | PLAIN, mode)
     with os.fdopen(descriptor, "wb") as stream:
         for piece in pieces:
             stream.write(piece)
         stream.flush()
         os.fsync(stream.fileno())
-    os.rename(temporary, path)
+    replace(temporary, path)
     sync_folder(os.path.dirname(path))
-
-
-def sync_folder(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def write_json(path: str, value: Any, mode: int = 0o644) -> None:
@@ -66,9 +56,7 @@ def remove_tree(path: str) -> None:
     if os.path.islink(path):
         os.unlink(path)
     elif os.path.lexists(path):
-        import shutil  # with its many imports, for the few who remove something
-
-        shutil.rmtree(path)
+        remove_folder(path)
 
 
 def describe(error: OSError) -> str:

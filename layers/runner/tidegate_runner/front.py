@@ -9,7 +9,7 @@ command is killed. Its lock on the stage is what tells whether it lives.
 import os
 import sys
 import time
-from typing import Any, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping
 
 from tidegate_runner.errors import OrderError
 from tidegate_runner.files import make_folder
@@ -18,9 +18,14 @@ from tidegate_runner.lock import FileLock
 from tidegate_runner.order import Order, parse_order
 from tidegate_runner.paths import HostPaths
 from tidegate_runner.result import diagnostics_of, result_document, result_line
+from tidegate_runner.system import IS_WINDOWS, NAME, PLAIN
 
 TARGET_VARIABLE = "AWS_SSM_INSTANCE_ID"
 _LONGEST_TARGET = 128
+FOREIGN = (
+    "unsupported operating system (%s): the revision's AppSpec file is made for it, and this host runs %s. Nothing was "
+    "run. Deploy a revision that is made for this host, or take the host out of the deployment group."
+)
 
 
 def main(order_bytes: bytes) -> int:
@@ -40,7 +45,7 @@ def main(order_bytes: bytes) -> int:
         document = not_started("", target, "", "OrderUnreadable", str(error))
     else:
         try:
-            document = carry_out(order, HostPaths.from_environment(environ), target, environ)
+            document = carry_out(order, HostPaths.from_environment(environ), target, environ, order_bytes)
         except OSError as error:
             message = "The host runner cannot work on this host: %s" % error
             document = not_started(order.deployment_id, target, order.stage, "UnknownError", message)
@@ -53,7 +58,9 @@ def not_started(deployment: str, target: str, stage: str, code: str, message: st
     return result_document(deployment, target, stage, "NotStarted", [], diagnostics_of("", code, "", message, ""))
 
 
-def carry_out(order: Order, host: HostPaths, target: str, environ: Mapping[str, str]) -> Dict[str, Any]:
+def carry_out(
+    order: Order, host: HostPaths, target: str, environ: Mapping[str, str], order_bytes: bytes
+) -> Dict[str, Any]:
     """Give the result of an order: recorded, awaited from a running worker, or made by a new one."""
     journal = Journal(host.journal(order.deployment_id, order.stage), order.deployment_id, order.stage, target)
     if journal.result is not None:
@@ -63,7 +70,15 @@ def carry_out(order: Order, host: HostPaths, target: str, environ: Mapping[str, 
             collect(order, host, target)
         return journal.result
     if order.mode == "run":
-        _start_worker(order, host, target, environ)
+        made_for = order.appspec.get("os", NAME)
+        if made_for != NAME:
+            return not_started(order.deployment_id, target, order.stage, "UnknownError", FOREIGN % (made_for, NAME))
+        if IS_WINDOWS:
+            from tidegate_runner.windows_worker import start_worker
+
+            start_worker(order, host, order_bytes)
+        else:
+            _start_worker(order, host, target, environ)
     elif not os.path.exists(host.stage_lock(order.deployment_id, order.stage)):
         return _nothing(order, target)
     return _settle(order, host, journal)
@@ -117,7 +132,7 @@ def _start_worker(order: Order, host: HostPaths, target: str, environ: Mapping[s
         status = 1
         try:
             _detach(log, done)
-            _work(order, host, target, environ, done)
+            work(order, host, target, environ, lambda: os.close(done))
             status = 0
         except BaseException:
             import traceback
@@ -131,7 +146,8 @@ def _start_worker(order: Order, host: HostPaths, target: str, environ: Mapping[s
     os.close(result)
 
 
-def _work(order: Order, host: HostPaths, target: str, environ: Mapping[str, str], done: int) -> None:
+def work(order: Order, host: HostPaths, target: str, environ: Mapping[str, str], tell: Callable[[], None]) -> None:
+    """Be the worker of a stage: wait for the one before, do what it left, and `tell` when the result is recorded."""
     from tidegate_runner.housekeeping import tidy
     from tidegate_runner.worker import Worker
 
@@ -143,7 +159,7 @@ def _work(order: Order, host: HostPaths, target: str, environ: Mapping[str, str]
         worker = Worker(order, host, journal, environ)
         worker.run(holder)
         lock.release()
-        os.close(done)
+        tell()
         worker.finish()
         tidy(host, order.deployment_id, time.time())
     lock.release()
@@ -157,7 +173,7 @@ def _detach(log: str, keep: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDWR)
-    errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | PLAIN, 0o600)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     os.dup2(errors, 2)

@@ -1,28 +1,20 @@
 """Running the scripts of a lifecycle event."""
 
-import errno
 import os
-import pwd
-import shlex
-import signal
-import stat
 import subprocess
 import time
 from typing import Any, Dict, List, Mapping
 
-from tidegate_runner.errors import (
-    SCRIPT_FAILED,
-    SCRIPT_MISSING,
-    SCRIPT_NOT_EXECUTABLE,
-    SCRIPT_TIMED_OUT,
-    ScriptError,
-)
-from tidegate_runner.files import describe
+from tidegate_runner.errors import SCRIPT_FAILED, SCRIPT_MISSING, SCRIPT_TIMED_OUT, ScriptError
 from tidegate_runner.logs import ScriptLog
-from tidegate_runner.output import OutputReader
-from tidegate_runner.processes import any_alive, groups_below, signal_groups, signal_name
+from tidegate_runner.output import LineReader
+from tidegate_runner.system import IS_WINDOWS
 
-KILL_GRACE = 5.0
+if IS_WINDOWS:
+    from tidegate_runner.windows_scripts import end, exit_text, make_runnable, read_output, start
+else:
+    from tidegate_runner.scripts import end, exit_text, make_runnable, read_output, start
+
 PIPE_GRACE = 3.0
 _LOOK = 0.05
 _LONGEST = 172800
@@ -53,127 +45,22 @@ def run_scripts(
     """
     for script in scripts:
         log.line("Script - %s" % script["location"])
-        path = os.path.join(archive, script["location"].lstrip("/"))
-        _make_runnable(script, path, log)
-        process = _start(script, path, dict(environment, **variables), variables, cwd)
+        path = os.path.join(archive, script["location"].lstrip("/\\" if IS_WINDOWS else "/"))
+        if not os.path.isfile(path):
+            message = "Script does not exist at specified location: %s" % path
+            raise ScriptError(SCRIPT_MISSING, script["location"], message)
+        make_runnable(script, path, log)
+        process = start(script, path, dict(environment, **variables), variables, cwd)
         _attend(script, process, log)
-
-
-def _make_runnable(script: Dict[str, Any], path: str, log: ScriptLog) -> None:
-    name = script["location"]
-    if not os.path.isfile(path):
-        raise ScriptError(SCRIPT_MISSING, name, "Script does not exist at specified location: %s" % path)
-    if os.stat(path).st_mode & 0o111:
-        return
-    log.line("[stderr]Script at specified location: %s is not executable. Trying to make it executable." % name)
-    try:
-        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | 0o111)
-    except OSError as error:
-        raise ScriptError(
-            SCRIPT_NOT_EXECUTABLE,
-            name,
-            "Unable to set script at specified location: %s as executable (%s)" % (name, describe(error)),
-        ) from None
-
-
-def _command(script: Dict[str, Any], path: str, variables: Mapping[str, str]) -> List[str]:
-    # sudo starts with a fresh environment; the deployment's variables are handed over by name.
-    sudo = ["sudo"] + ["%s=%s" % item for item in sorted(variables.items())] if script.get("sudo") else []
-    runas = script.get("runas")
-    if not runas or (not sudo and os.geteuid() != 0 and _is_own_name(str(runas))):
-        return sudo + [path]
-    _check_user(script, str(runas))
-    return sudo + ["su", str(runas), "-c", shlex.quote(path)]
-
-
-def _check_user(script: Dict[str, Any], user: str) -> None:
-    problem = ""
-    try:
-        entry = pwd.getpwnam(user)
-        if os.geteuid() != 0 and not script.get("sudo"):
-            problem = "the runner is not root, so it cannot become another user"
-        elif not _is_mapped(entry.pw_uid):
-            problem = "this host is a user namespace that does not know the user's id"
-    except KeyError:
-        problem = "this host has no such user"
-    if problem:
-        raise ScriptError(
-            SCRIPT_FAILED,
-            script["location"],
-            "Script at specified location: %s run as user %s failed with error: %s"
-            % (script["location"], user, problem),
-        )
-
-
-def _is_own_name(user: str) -> bool:
-    try:
-        return pwd.getpwnam(user).pw_uid == os.geteuid()
-    except KeyError:
-        return False
-
-
-def _is_mapped(uid: int) -> bool:
-    try:
-        with open("/proc/self/uid_map") as stream:
-            ranges = [[int(field) for field in line.split()] for line in stream]
-    except OSError:
-        return True
-    return any(first <= uid < first + count for first, _, count in ranges)
-
-
-def _start(
-    script: Dict[str, Any], path: str, environment: Mapping[str, str], variables: Mapping[str, str], cwd: str
-) -> "subprocess.Popen[bytes]":
-    command = _command(script, path, variables)
-    try:
-        return _spawn(command, environment, cwd)
-    except OSError as error:
-        if error.errno == errno.ENOEXEC:  # no "#!" line: the shell's, as everywhere
-            return _spawn(["/bin/sh"] + command, environment, cwd)
-        raise ScriptError(
-            SCRIPT_FAILED,
-            script["location"],
-            "Script at specified location: %s failed with error %s with message %s%s"
-            % (script["location"], type(error).__name__, describe(error), _hint(path, error)),
-        ) from None
-
-
-def _hint(path: str, error: OSError) -> str:
-    if error.errno != errno.ENOENT:
-        return ""
-    with open(path, "rb") as stream:
-        first = stream.readline(200)
-    if not first.startswith(b"#!"):
-        return ""
-    if first.endswith(b"\r\n"):
-        return " (its first line ends in a Windows line break; save the script with Unix line breaks)"
-    return " (its first line names %s)" % first[2:].decode("utf-8", "replace").strip()
-
-
-def _spawn(command: List[str], environment: Mapping[str, str], cwd: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        env=dict(environment),
-        cwd=cwd,
-    )
 
 
 def _attend(script: Dict[str, Any], process: "subprocess.Popen[bytes]", log: ScriptLog) -> None:
     """Follow a script to its end; the reader owns its pipes."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    streams = {os.dup(process.stdout.fileno()): "stdout", os.dup(process.stderr.fileno()): "stderr"}
-    process.stdout.close()
-    process.stderr.close()
-    reader = OutputReader(streams, log.output)
+    reader = read_output(process, log.output)
     try:
         timeout = min(int(script["timeout"]), _LONGEST)
         if not _await_exit(process, reader, time.monotonic() + timeout):
-            _stop(process, reader)
+            end(process, reader)
             raise ScriptError(
                 SCRIPT_TIMED_OUT,
                 script["location"],
@@ -181,14 +68,14 @@ def _attend(script: Dict[str, Any], process: "subprocess.Popen[bytes]", log: Scr
             )
         _await_output(script, reader, log)
     except (KeyboardInterrupt, SystemExit):  # somebody at a terminal ends what they started by hand
-        _stop(process, reader)
+        end(process, reader)
         raise
     finally:
         reader.close()
     _check_exit(script, process.returncode)
 
 
-def _await_exit(process: "subprocess.Popen[bytes]", reader: OutputReader, deadline: float) -> bool:
+def _await_exit(process: "subprocess.Popen[bytes]", reader: LineReader, deadline: float) -> bool:
     pause = 0.002
     while process.poll() is None:
         left = deadline - time.monotonic()
@@ -202,22 +89,7 @@ def _await_exit(process: "subprocess.Popen[bytes]", reader: OutputReader, deadli
     return True
 
 
-def _stop(process: "subprocess.Popen[bytes]", reader: OutputReader) -> None:
-    """End a script and all it started: ask, wait five seconds, then insist."""
-    groups = groups_below(process.pid)
-    signal_groups(groups, signal.SIGTERM)
-    deadline = time.monotonic() + KILL_GRACE
-    while time.monotonic() < deadline and (process.poll() is None or any_alive(groups)):
-        if reader.ended:
-            time.sleep(_LOOK)
-        else:
-            reader.read(_LOOK)
-    signal_groups(groups | groups_below(process.pid) if process.poll() is None else groups, signal.SIGKILL)
-    process.wait()
-    reader.read(0)
-
-
-def _await_output(script: Dict[str, Any], reader: OutputReader, log: ScriptLog) -> None:
+def _await_output(script: Dict[str, Any], reader: LineReader, log: ScriptLog) -> None:
     """Read what is left after the exit.
 
     A process the script left running may hold the output open for ever. The script itself has ended, and
@@ -240,10 +112,9 @@ def _await_output(script: Dict[str, Any], reader: OutputReader, log: ScriptLog) 
 def _check_exit(script: Dict[str, Any], code: int) -> None:
     if code == 0:
         return
-    shown = str(code) if code > 0 else "%d (ended by %s)" % (128 - code, signal_name(-code))
     user = " run as user %s" % script["runas"] if script.get("runas") else ""
     raise ScriptError(
         SCRIPT_FAILED,
         script["location"],
-        "Script at specified location: %s%s failed with exit code %s" % (script["location"], user, shown),
+        "Script at specified location: %s%s failed with exit code %s" % (script["location"], user, exit_text(code)),
     )

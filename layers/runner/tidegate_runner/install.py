@@ -25,6 +25,7 @@ from tidegate_runner.paths import DeploymentPaths, HostPaths
 from tidegate_runner.permissions import group_id, user_id
 from tidegate_runner.plan import Plan, View, make_plan
 from tidegate_runner.pointers import Pointers
+from tidegate_runner.system import IS_WINDOWS
 
 _CHUNK = 8 * 1024 * 1024
 
@@ -96,17 +97,26 @@ def _name_owners(plan: Plan, host: HostPaths, group: str) -> Plan:
 def _carry_out(plan: List[Instruction], host: HostPaths, group: str, record: CleanupRecord) -> None:
     record.start()
     partial = partial_name(group)
+    copy = _copier()
     try:
         for instruction in plan:
             if isinstance(instruction, Copy):
                 record.add(instruction.destination)
-                copy_file(host.at(instruction.source), host.at(instruction.destination), partial)
+                copy(host.at(instruction.source), host.at(instruction.destination), partial)
             elif isinstance(instruction, MakeFolder):
                 _make_folder(instruction.directory, host, record)
             else:
                 _change(instruction, host, record)
     finally:
         record.close()
+
+
+def _copier() -> Callable[[str, str, str], None]:
+    if not IS_WINDOWS:
+        return copy_file
+    from tidegate_runner import windows_files
+
+    return windows_files.copy_file
 
 
 def _change(instruction: Instruction, host: HostPaths, record: CleanupRecord) -> None:

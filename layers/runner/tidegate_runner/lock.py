@@ -1,7 +1,5 @@
-"""Locks between runner processes: ``flock`` on files, so a dead holder never blocks anyone."""
+"""Locks between runner processes: the system's own on files, so a dead holder never blocks anyone."""
 
-import errno
-import fcntl
 import json
 import os
 import time
@@ -9,6 +7,7 @@ from typing import Any, Callable, Dict, Optional
 
 from tidegate_runner.errors import EventError
 from tidegate_runner.files import make_folder
+from tidegate_runner.system import PLAIN, try_lock, wait_for_lock
 
 _POLL = 0.2
 
@@ -23,20 +22,20 @@ class FileLock:
     def try_acquire(self) -> bool:
         """Take the lock if it is free."""
         descriptor = self._open()
+        taken = False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            if error.errno in (errno.EAGAIN, errno.EACCES):
-                return False
-            raise
-        self._descriptor = descriptor
-        return True
+            taken = try_lock(descriptor)
+        finally:
+            if not taken:
+                os.close(descriptor)
+        if taken:
+            self._descriptor = descriptor
+        return taken
 
     def acquire(self) -> None:
         """Take the lock, waiting for as long as its holder lives."""
         descriptor = self._open()
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        wait_for_lock(descriptor)
         self._descriptor = descriptor
 
     def release(self) -> None:
@@ -48,7 +47,8 @@ class FileLock:
         """Leave word of who holds it, for the messages of those who wait."""
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, json.dumps(holder).encode("ascii"), 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.write(self._descriptor, json.dumps(holder).encode("ascii"))
 
     def holder(self) -> Dict[str, Any]:
         try:
@@ -60,7 +60,7 @@ class FileLock:
 
     def _open(self) -> int:
         make_folder(os.path.dirname(self.path))
-        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        return os.open(self.path, os.O_RDWR | os.O_CREAT | PLAIN, 0o600)
 
 
 def acquire_group_lock(

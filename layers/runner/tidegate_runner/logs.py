@@ -49,8 +49,8 @@ class RollingFile:
             for number in range(ROLLED_FILES - 1, 0, -1):
                 older = "%s.%d" % (self.path, number)
                 if os.path.exists(older):
-                    os.rename(older, "%s.%d" % (self.path, number + 1))
-            os.rename(self.path, self.path + ".1")
+                    os.replace(older, "%s.%d" % (self.path, number + 1))
+            os.replace(self.path, self.path + ".1")
         except FileNotFoundError:
             return  # another runner was faster
 

@@ -14,18 +14,14 @@ _LONGEST_LINE = 8192
 _BOUNDARY = re.compile(rb"[\s&\"'<>,;]")
 
 
-class OutputReader:
-    """Reads the pipes of a process without ever blocking longer than told."""
+class LineReader:
+    """Makes lines of what a process' pipes hold."""
 
     def __init__(self, streams: Dict[int, str], line: Callable[[str, str], None]) -> None:
         """Take descriptors with the names of their streams, and who gets stream and text of each line."""
         self._streams = dict(streams)
         self._line = line
         self._rest: Dict[int, bytes] = dict.fromkeys(streams, b"")
-        self._poll = select.poll()
-        for descriptor in streams:
-            os.set_blocking(descriptor, False)
-            self._poll.register(descriptor, select.POLLIN | select.POLLHUP)
 
     @property
     def ended(self) -> bool:
@@ -33,35 +29,23 @@ class OutputReader:
 
     def read(self, seconds: float) -> None:
         """Wait so long for output and log what has come."""
-        for descriptor, _ in self._poll.poll(max(seconds, 0) * 1000):
-            self._read_one(descriptor)
+        raise NotImplementedError
 
     def holders(self) -> List[int]:
         """Name the processes that keep the pipes open."""
-        return holders_of_pipes({os.fstat(descriptor).st_ino for descriptor in self._streams})
+        raise NotImplementedError
 
     def let_go(self) -> None:
-        """Close the pipes without breaking whoever still writes to them.
-
-        A server started by a script may go on writing to the script's output. Were the reading end just
-        closed, its next line would kill it (SIGPIPE), so a ``cat`` takes the pipe over until it ends.
-        """
-        self._flush()
-        for descriptor in list(self._streams):
-            os.set_blocking(descriptor, True)
-            _drain(descriptor)
-            self._close(descriptor)
+        """Close the pipes without breaking whoever still writes to them."""
+        raise NotImplementedError
 
     def close(self) -> None:
         self._flush()
         for descriptor in list(self._streams):
             self._close(descriptor)
 
-    def _read_one(self, descriptor: int) -> None:
-        try:
-            data = os.read(descriptor, _CHUNK)
-        except BlockingIOError:
-            return
+    def _take(self, descriptor: int, data: bytes) -> None:
+        """Log the lines that are whole now; no data is the end."""
         if not data:
             self._flush_one(descriptor)
             self._close(descriptor)
@@ -89,9 +73,46 @@ class OutputReader:
             self._rest[descriptor] = b""
 
     def _close(self, descriptor: int) -> None:
-        self._poll.unregister(descriptor)
         del self._streams[descriptor]
+
+
+class OutputReader(LineReader):
+    """Reads the pipes of a process without ever blocking longer than told."""
+
+    def __init__(self, streams: Dict[int, str], line: Callable[[str, str], None]) -> None:
+        super().__init__(streams, line)
+        self._poll = select.poll()
+        for descriptor in streams:
+            os.set_blocking(descriptor, False)
+            self._poll.register(descriptor, select.POLLIN | select.POLLHUP)
+
+    def read(self, seconds: float) -> None:
+        for descriptor, _ in self._poll.poll(max(seconds, 0) * 1000):
+            try:
+                data = os.read(descriptor, _CHUNK)
+            except BlockingIOError:
+                continue
+            self._take(descriptor, data)
+
+    def holders(self) -> List[int]:
+        return holders_of_pipes({os.fstat(descriptor).st_ino for descriptor in self._streams})
+
+    def let_go(self) -> None:
+        """Close the pipes without breaking whoever still writes to them.
+
+        A server started by a script may go on writing to the script's output. Were the reading end just
+        closed, its next line would kill it (SIGPIPE), so a ``cat`` takes the pipe over until it ends.
+        """
+        self._flush()
+        for descriptor in list(self._streams):
+            os.set_blocking(descriptor, True)
+            _drain(descriptor)
+            self._close(descriptor)
+
+    def _close(self, descriptor: int) -> None:
+        self._poll.unregister(descriptor)
         os.close(descriptor)
+        super()._close(descriptor)
 
 
 def _cut(line: bytes) -> int:

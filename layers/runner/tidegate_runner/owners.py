@@ -1,13 +1,13 @@
 """Who put a file where an Install wants to put its own."""
 
 import os
-import pwd
 import time
 from typing import Dict, List, NamedTuple, Optional
 
 from tidegate_runner.cleanup import CleanupRecord
 from tidegate_runner.paths import HostPaths
 from tidegate_runner.pointers import Pointers
+from tidegate_runner.system import IS_WINDOWS
 
 _SUFFIX = "-cleanup"
 
@@ -51,9 +51,16 @@ def _stranger(path: str) -> str:
         status = os.lstat(path)
     except OSError:
         return "no deployment"
+    written = "changed " + time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.st_mtime))
+    if not IS_WINDOWS:
+        written = "user %s, %s" % (_user(status.st_uid), written)
+    return "no deployment (%s)" % written
+
+
+def _user(number: int) -> str:
+    import pwd
+
     try:
-        user = pwd.getpwuid(status.st_uid).pw_name
+        return pwd.getpwuid(number).pw_name
     except KeyError:
-        user = str(status.st_uid)
-    written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.st_mtime))
-    return "no deployment (user %s, changed %s)" % (user, written)
+        return str(number)

@@ -5,11 +5,35 @@ Two spellings of a path are kept apart: a *logical* path is what users, orders a
 """
 
 import os
+import posixpath
 from typing import Mapping, Optional
 
+from tidegate_runner.system import IS_WINDOWS
+
+__all__ = ["DeploymentPaths", "HostPaths", "destination_path", "drive_of", "logical_path"]
+
 ROOT_VARIABLE = "TIDEGATE_HOST_ROOT"
-DEPLOYMENT_ROOT = "/opt/codedeploy-agent/deployment-root"
-TIDEGATE_ROOT = "/opt/tidegate"
+
+if IS_WINDOWS:
+    from tidegate_runner.windows_names import destination_path, drive_of, logical_path, real_path
+
+    SYSTEM_DRIVE = os.environ.get("SYSTEMDRIVE") or "C:"
+    _DATA = logical_path(os.environ.get("PROGRAMDATA") or "\\ProgramData", SYSTEM_DRIVE)
+    DEPLOYMENT_ROOT = _DATA + "/Amazon/CodeDeploy"
+    TIDEGATE_ROOT = _DATA + "/Tidegate"
+else:
+    DEPLOYMENT_ROOT = "/opt/codedeploy-agent/deployment-root"
+    TIDEGATE_ROOT = "/opt/tidegate"
+
+    def logical_path(text: str, system_drive: str = "") -> str:
+        """Give the one spelling of a path: absolute and plain."""
+        return "/" + posixpath.normpath("/" + text).lstrip("/")
+
+    destination_path = logical_path
+
+    def drive_of(path: str) -> str:
+        """Give what stands in front of a logical path's first slash."""
+        return ""
 
 
 class HostPaths:
@@ -24,10 +48,17 @@ class HostPaths:
     def from_environment(cls, environ: Mapping[str, str], state: Optional[str] = None) -> "HostPaths":
         return cls(environ.get(ROOT_VARIABLE, ""), state)
 
-    def at(self, logical: str) -> str:
-        if "//" in logical or "/." in logical or not logical.startswith("/") or logical.endswith("/"):
-            logical = os.path.normpath("/" + logical.lstrip("/"))
-        return self.root + logical
+    if IS_WINDOWS:
+
+        def at(self, logical: str) -> str:
+            return real_path(logical_path(logical, SYSTEM_DRIVE), self.root)
+
+    else:
+
+        def at(self, logical: str) -> str:
+            if "//" in logical or "/." in logical or not logical.startswith("/") or logical.endswith("/"):
+                logical = posixpath.normpath("/" + logical.lstrip("/"))
+            return self.root + logical
 
     def journal(self, deployment_id: str, stage: str) -> str:
         return self.at("%s/journal/%s/%s.json" % (TIDEGATE_ROOT, deployment_id, stage))

@@ -1,13 +1,11 @@
 """The ``permissions`` section: which paths get which owner, mode, ACL and SELinux context."""
 
-import grp
-import os
-import pwd
 import re
 from typing import Any, Callable, Dict, List, Pattern, Set
 
 from tidegate_runner.errors import EventError
 from tidegate_runner.instructions import ChangeMode, ChangeOwner, Instruction, SetAcl, SetContext
+from tidegate_runner.paths import logical_path
 
 _EVERYTHING = "**"
 
@@ -31,7 +29,7 @@ def plan_permissions(
     instructions: List[Instruction] = []
     seen: Set[str] = set()
     for entry in entries:
-        target = "/" + os.path.normpath("/" + entry["object"]).lstrip("/")
+        target = logical_path(entry["object"])
         if target in copies:
             paths = _file_object(entry, target)
         elif target in folders or is_folder(target):
@@ -66,6 +64,8 @@ def _warn_of_idle(
 
 
 def user_id(name: str) -> int:
+    import pwd  # not everywhere
+
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
@@ -75,6 +75,8 @@ def user_id(name: str) -> int:
 
 
 def group_id(name: str) -> int:
+    import grp
+
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:

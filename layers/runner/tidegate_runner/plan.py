@@ -5,12 +5,17 @@ taken for absent, so whatever stands in the way is found while the host still ha
 """
 
 import os
+import posixpath
 from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Set, Tuple
 
 from tidegate_runner.errors import EventError
 from tidegate_runner.instructions import Copy, Instruction, MakeFolder
-from tidegate_runner.paths import HostPaths
+from tidegate_runner.paths import HostPaths, destination_path, drive_of
 from tidegate_runner.permissions import plan_permissions
+from tidegate_runner.system import IS_WINDOWS
+
+if IS_WINDOWS:
+    from tidegate_runner.windows_names import refuse_doubles, same
 
 _LISTED = 50
 
@@ -21,15 +26,18 @@ class View:
     def __init__(self, host: HostPaths, forgotten: Iterable[str] = (), archive: Tuple[str, str] = ("", "")) -> None:
         """Take also a logical folder that is elsewhere for now, and the real one that stands for it."""
         self._host = host
-        self._forgotten = frozenset(forgotten)
+        self._forgotten = frozenset(same(path) for path in forgotten) if IS_WINDOWS else frozenset(forgotten)
         self._archive = archive
 
     def is_folder(self, path: str) -> bool:
-        return path not in self._forgotten and os.path.isdir(self._host.at(path))
+        return not self._is_forgotten(path) and os.path.isdir(self._host.at(path))
 
     def exists(self, path: str) -> bool:
         """Tell whether something is there; a link that points nowhere counts as nothing."""
-        return path not in self._forgotten and os.path.exists(self._host.at(path))
+        return not self._is_forgotten(path) and os.path.exists(self._host.at(path))
+
+    def _is_forgotten(self, path: str) -> bool:
+        return (same(path) if IS_WINDOWS else path) in self._forgotten
 
     def real(self, path: str) -> str:
         logical, real = self._archive
@@ -92,9 +100,13 @@ def make_plan(appspec: Dict[str, Any], behavior: str, archive: str, view: View) 
     """
     planner = _Planner(behavior, archive, view)
     for entry in appspec.get("files") or []:
-        planner.add(entry["source"], entry["destination"])
+        planner.add(entry["source"].replace("\\", "/") if IS_WINDOWS else entry["source"], entry["destination"])
     warnings: List[str] = []
     permissions = appspec.get("permissions") or []
+    if IS_WINDOWS:
+        refuse_doubles((source, destination) for destination, source in planner.copies.items())
+        if permissions:
+            raise EventError("permissions are not supported on Windows; set rights in a script")
     changes = plan_permissions(permissions, planner.copies, planner.folders, view.is_folder, warnings.append)
     instructions = planner.instructions + changes
     return Plan(instructions, planner.in_the_way, planner.retained, planner.missing, warnings)
@@ -114,18 +126,19 @@ class _Planner:
         self._known: Set[str] = set()
 
     def add(self, named: str, destination: str) -> None:
-        source = os.path.normpath(self._archive + "/" + named)
+        source = posixpath.normpath(self._archive + "/" + named)
         if source != self._archive and not source.startswith(self._archive + "/"):
             raise EventError("The AppSpec file names a source outside of the revision: %s" % named)
         real = self._view.real(source)
-        destination = "/" + os.path.normpath("/" + destination).lstrip("/")
+        destination = destination_path(destination)
+        self._known.update((drive_of(destination), drive_of(destination) + "/"))
         if os.path.isdir(real):
             self._add_folder(source, destination, frozenset())
             return
         if not os.path.lexists(real):
-            self.missing.append(os.path.relpath(source, self._archive))
+            self.missing.append(posixpath.relpath(source, self._archive))
         self._make_folders(destination)
-        self._add_file(source, os.path.join(destination, os.path.basename(source)))
+        self._add_file(source, posixpath.join(destination, posixpath.basename(source)))
 
     def _add_folder(self, source: str, destination: str, above: FrozenSet[str]) -> None:
         real = os.path.realpath(self._view.real(source))
@@ -142,9 +155,9 @@ class _Planner:
                 self._add_file(source + "/" + name, prefix + name)
 
     def _make_folders(self, path: str) -> None:
-        if path in self._known or path == "/":
+        if path in self._known:
             return
-        self._make_folders(os.path.dirname(path))
+        self._make_folders(posixpath.dirname(path))
         if path in self.copies:
             raise EventError(
                 "The AppSpec file includes an mkdir command more than once for the same destination path: %s is to be "

@@ -4,6 +4,7 @@ import os
 import struct
 
 from tidegate_runner.errors import EventError
+from tidegate_runner.system import free_bytes
 
 FULL = "The disk is (or was) full during extraction."
 _BEST_OF_DEFLATE = 1032  # no content gets smaller than by this factor
@@ -16,8 +17,7 @@ def check_room(needed: int, folder: str) -> None:
     ------
     EventError
     """
-    status = os.statvfs(folder)
-    free = status.f_bavail * status.f_frsize
+    free = free_bytes(folder)
     if needed > free:
         raise EventError(
             "%s The bundle unpacks to at least %d bytes, %s has %d bytes free. Make room, then deploy again."

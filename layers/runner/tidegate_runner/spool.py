@@ -13,6 +13,7 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 
 from tidegate_runner.files import make_folder
 from tidegate_runner.lock import FileLock
+from tidegate_runner.system import IS_WINDOWS, PLAIN
 
 SEGMENT_BYTES = 64 * 1024
 # Fewer, larger uploads where a script prints faster than one small upload a second.
@@ -82,6 +83,8 @@ class Spool:
     def close(self) -> None:
         """Let another process send what is left; nothing of it, and the folder goes."""
         self.seal()
+        if IS_WINDOWS:
+            self._lock.release()  # a file that is open there cannot be removed
         if not segments(self.folder) and os.path.isdir(self.folder):
             remove_stage(self.folder)
         self._lock.release()
@@ -106,7 +109,7 @@ class Spool:
             earlier = segments(self.folder)
             self._number = earlier[-1].number if earlier else -1
         path = os.path.join(self.folder, "%06d%s" % (self._number + 1, _SUFFIX))
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | PLAIN, 0o600)
         self._number += 1
         self._size = 0
 

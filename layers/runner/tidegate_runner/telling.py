@@ -16,6 +16,7 @@ from tidegate_runner import spool as spooling
 from tidegate_runner.order import Order
 from tidegate_runner.paths import HostPaths
 from tidegate_runner.redact import redact
+from tidegate_runner.system import APART
 from tidegate_runner.upload import post
 
 Listener = Callable[[float, str, str], None]
@@ -182,8 +183,8 @@ def collect(order: Order, host: HostPaths, target: str) -> None:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
             cwd="/",
+            **APART,
         )
         # Its end is init's business; Python would warn of a process that nobody waited for.
         process.returncode = 0

@@ -10,6 +10,7 @@ from typing import BinaryIO, Dict, Iterator, NamedTuple, Optional, Set, Tuple, U
 from tidegate_runner.errors import EventError
 from tidegate_runner.files import make_folder
 from tidegate_runner.space import check_room
+from tidegate_runner.system import IS_WINDOWS, PLAIN
 
 _CHUNK = 1024 * 1024
 _DEEPEST = 200
@@ -79,7 +80,7 @@ class Tree:
         if size < 0:
             raise EventError("The bundle is damaged: %r has a size below nothing." % name)
         self._refuse_size(self._size, "stopped at %r" % name)
-        descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN, 0o600)
         try:
             for chunk in _exactly(name, source, size):
                 _write(descriptor, chunk)
@@ -201,6 +202,8 @@ def check_links(root: str) -> None:
 
 
 def _set_attributes(descriptor: int, mode: int, mtime: Optional[float], owner: Owner) -> None:
+    if IS_WINDOWS:
+        return
     if owner is not None:
         _own(descriptor, owner, follow=True)
     os.fchmod(descriptor, mode)  # after the owner: changing that clears set-user-ID

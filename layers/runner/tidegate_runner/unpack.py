@@ -10,6 +10,7 @@ from typing import IO, Any, BinaryIO, Optional, Tuple
 
 from tidegate_runner.errors import EventError
 from tidegate_runner.space import check_room, tar_size
+from tidegate_runner.system import is_root
 from tidegate_runner.tree import Limits, Tree
 
 _LONGEST_LINK = 4096
@@ -124,7 +125,7 @@ def _add_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, stream: "
 
 
 def _owner(member: tarfile.TarInfo) -> Optional[Tuple[int, int]]:
-    return (member.uid, member.gid) if os.geteuid() == 0 else None
+    return (member.uid, member.gid) if is_root() else None
 
 
 def _check_end(stream: "_BoundedReader", archive: tarfile.TarFile) -> None:

@@ -41,6 +41,8 @@ FUNCTIONS = {name: each for name, each in RESOURCES.items() if each["Type"] == "
 VERBS = {"Validate", "Select", "Evaluate", "Pick", "Send", "Await", "Finish", "Roll", "Wake", "Notify"}
 STEP_FUNCTIONS = {name.removesuffix("Function") for name in FUNCTIONS if name != "ApiFunction"}  # that is a door
 
+DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::SSM::Document"]
+
 #: Statements that name no resource, because these actions have no resource-level rights at AWS.
 UNBOUNDED = {
     ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances"},
@@ -212,7 +214,8 @@ def test_no_statement_is_wider_than_it_must_be() -> None:
 def test_only_one_function_may_send_commands_and_only_to_hosts_that_opted_in() -> None:
     senders = [(owner, s) for owner, s in statements() if "ssm:SendCommand" in as_list(s["Action"])]
     assert [owner for owner, _ in senders] == ["SendCommandsFunction"]
-    assert "document/" in senders[0][1]["Resource"]["of"], "through our document"
+    through = [re.search(r"document/\$\{(\w+)\}$", each["of"]) for each in senders[0][1]["Resource"]]
+    assert [found and found[1] for found in through] == DOCUMENTS, "through our documents"
     policy = RESOURCES["CommandOptedInHosts"]["Properties"]
     assert policy["Roles"] == [{"Fn": "Ref", "of": "SendCommandsFunctionRole"}]
     (statement,) = json.loads(policy["PolicyDocument"]["of"])["Statement"]
@@ -248,7 +251,7 @@ def test_the_sample_event_of_a_command_passes_the_rule() -> None:
     assert event["source"] in pattern["source"]
     assert event["detail-type"] in pattern["detail-type"]
     assert event["detail"]["status"] in pattern["detail"]["status"]
-    assert pattern["detail"]["document-name"] == [{"Fn": "Ref", "of": "RunStageDocument"}]
+    assert pattern["detail"]["document-name"] == [{"Fn": "Ref", "of": name} for name in DOCUMENTS]
     assert not {"Pending", "InProgress", "Delayed"} & set(pattern["detail"]["status"]), "only ended ones are signals"
 
 
@@ -259,8 +262,9 @@ def test_messages_stay_hidden_for_as_long_as_their_reader_may_need() -> None:
     assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
 
 
-def test_the_document_takes_an_order_and_nothing_else() -> None:
-    content = RESOURCES["RunStageDocument"]["Properties"]["Content"]
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_document_takes_an_order_and_nothing_else(document: str) -> None:
+    content = RESOURCES[document]["Properties"]["Content"]
     assert set(content["parameters"]) == {"order"}
     contract = (ROOT / "docs" / "host-contract.md").read_text()
     assert f"`{content['parameters']['order']['allowedPattern']}`" in contract

@@ -138,3 +138,12 @@ def test_an_instance_without_the_opt_in_tag_is_refused(group: Any) -> None:
         ec2.create_tags(Resources=[outsider], Tags=[{"Key": "tidegate:managed", "Value": "true"}])
     assert "tidegate:managed=true" in message(fleet, deployment, "host-2")
     assert fleet.runs("host-2", "opt-in") == []
+
+
+def test_a_revision_for_windows_is_refused_by_name_on_linux_hosts(group: Any) -> None:
+    fleet = group(2)
+    hooks = "hooks:\n  AfterInstall:\n    - location: a.ps1\n"
+    appspec = "version: 0.0\nos: windows\nfiles:\n  - source: a.ps1\n    destination: c:\\app\n" + hooks
+    deployment = fleet.deploy(fleet.upload(fleet.archive({"appspec.yml": appspec, "a.ps1": ""})))
+    assert fleet.wait(deployment)["status"] == "Failed"
+    assert "unsupported operating system (windows)" in message(fleet, deployment, "host-1")

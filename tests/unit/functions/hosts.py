@@ -54,6 +54,7 @@ class Host:
     takes: float | None = 10
     answer_lost: bool = False
     online: bool = True
+    system: str = "linux"
     tags: Mapping[str, str] = field(default_factory=lambda: {"Fleet": "demo", "tidegate:managed": "true"})
     records: dict[str, HostReport | None] = field(default_factory=dict)
     runs: Counter[str] = field(default_factory=Counter)
@@ -86,7 +87,7 @@ class Orders:
     def url(self, key: str, good_for: int) -> str:
         return f"https://bucket.test/{key}?{good_for}"
 
-    def runner(self, good_for: int) -> dict[str, str]:
+    def runner(self, good_for: int, system: str) -> dict[str, str]:
         return {"url": self.url("runner/abc.zip", good_for), "sha256": "abc"}
 
     def progress_grant(self, deployment_id: str, good_for: int) -> dict[str, Any]:
@@ -110,10 +111,13 @@ class Fleet:
 
     # --- SSM
 
-    def reachable(self, target_ids: Sequence[str]) -> set[str]:
-        return {each for each in target_ids if self.hosts[each].online}
+    def reachable(self, target_ids: Sequence[str]) -> dict[str, str]:
+        return {each: self.hosts[each].system for each in target_ids if self.hosts[each].online}
 
-    def send(self, target_ids: Sequence[str], order: str, comment: str, delivery_seconds: int) -> list[Sent]:
+    def send(
+        self, target_ids: Sequence[str], order: str, comment: str, delivery_seconds: int, system: str
+    ) -> list[Sent]:
+        assert {self.hosts[each].system for each in target_ids} == {system}
         command_id = f"cmd-{len(self.commands):04d}"
         content, expires = self.orders.published[order]
         waiting = {each: Sighting(Sight.WAITING, detail="Pending") for each in target_ids}
@@ -125,7 +129,7 @@ class Fleet:
                 self.clock.at(self.clock.now + picked_up, lambda each=each: self._pick_up(command_id, each))
         return [Sent(command_id, tuple(target_ids))]
 
-    def sent_since(self, since: float) -> dict[str, list[Sent]]:
+    def sent_since(self, since: float, system: str) -> dict[str, list[Sent]]:
         found: dict[str, list[Sent]] = {}
         for command_id, command in self.commands.items():
             if command.sent_at >= since - 1:

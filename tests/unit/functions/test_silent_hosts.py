@@ -47,6 +47,20 @@ def test_a_host_without_the_opt_in_tag_is_told_which_tag_it_lacks() -> None:
     assert account.hosts["i-00000000000000001"].runs[deployed] == 0
 
 
+def test_a_revision_goes_to_hosts_of_its_system_and_the_others_are_told_why_not() -> None:
+    account = Account(hosts(3))
+    for number in (2, 3):
+        account.hosts[f"i-0000000000000000{number}"].system = "windows"
+    account.bundles.appspecs["v2.zip"] = "version: 0.0\nos: windows\n"
+    deployed = account.deploy("v2.zip", ALL)
+    assert account.run().deployment(deployed)["overview"]["Succeeded"] == 2
+    (command,) = {command.order["appspec"]["os"] for command in account.fleet.commands.values()}
+    assert command == "windows"
+    message = account.targets(deployed)["i-00000000000000001"]["lifecycleEvents"][0]["diagnostics"]["message"]
+    assert "unsupported operating system (windows)" in message
+    assert account.hosts["i-00000000000000001"].runs[deployed] == 0
+
+
 def test_a_lost_answer_is_fetched_from_the_hosts_record() -> None:
     account = Account(hosts(2, answer_lost=True))
     deployed = account.deploy("v1.zip", ALL)

@@ -85,6 +85,12 @@ def test_the_runner_is_put_there_once_under_its_sum(orders: Orders, bucket: Any,
     assert len(bucket.list_objects_v2(Bucket="own")["Contents"]) == 1
 
 
+def test_windows_has_a_runner_of_its_own(orders: Orders, tmp_path: Path) -> None:
+    (tmp_path / "runner_windows.zip").write_bytes(b"the runner for windows")
+    assert orders.runner(360, "windows")["sha256"] == hashlib.sha256(b"the runner for windows").hexdigest()
+    assert orders.runner(360)["sha256"] == hashlib.sha256(b"the runner").hexdigest()
+
+
 def test_a_denied_look_for_the_runner_is_told_and_nothing_is_written(
     stubbed: Callable[[str], tuple[Any, Stubber]], tmp_path: Path
 ) -> None:

@@ -108,12 +108,33 @@ def test_only_hosts_that_answer_pings_are_reachable_and_fifty_are_asked_at_a_tim
             {"InstanceInformationList": rows},
             {"Filters": [{"Key": "InstanceIds", "Values": chunk}]},
         )
-    assert RunCommand(client, "doc").reachable(everyone) == set(everyone[1::2])
+    assert RunCommand(client, "doc").reachable(everyone) == dict.fromkeys(everyone[1::2], "linux")
+
+
+def test_each_system_has_its_document(stubbed: Stubs) -> None:
+    client, stub = stubbed("ssm")
+    rows = [
+        {"InstanceId": each, "PingStatus": "Online", "PlatformType": platform}
+        for each, platform in zip(ids(3), ("Linux", "Windows", "MacOS"), strict=True)
+    ]
+    stub.add_response("describe_instance_information", {"InstanceInformationList": rows}, {"Filters": ANY})
+    command = {"Command": {"CommandId": COMMAND}}
+    others = ("InstanceIds", "Parameters", "Comment", "MaxConcurrency", "MaxErrors", "TimeoutSeconds")
+    stub.add_response(
+        "send_command", command, {"DocumentName": "stack-run-stage-windows", **dict.fromkeys(others, ANY)}
+    )
+    filters = [{"key": "InvokedAfter", "value": ANY}, {"key": "DocumentName", "value": "stack-run-stage-windows"}]
+    stub.add_response("list_commands", {"Commands": []}, {"Filters": filters})
+    gateway = RunCommand(client, "stack-run-stage")
+    assert list(gateway.reachable(ids(3)).values()) == ["linux", "windows", "macos"]
+    assert gateway.send(ids(3)[1:2], "o", "c", 300, "windows") == [Sent(COMMAND, (ids(3)[1],))]
+    assert gateway.sent_since(1764000000, "windows") == {}
+    stub.assert_no_pending_responses()
 
 
 def test_nobody_is_looked_up_for_nobody(stubbed: Stubs) -> None:
     client, _ = stubbed("ssm")
-    assert RunCommand(client, "doc").reachable([]) == set()
+    assert RunCommand(client, "doc").reachable([]) == {}
 
 
 def test_commands_are_found_again_by_their_comment_over_all_pages(stubbed: Stubs) -> None:

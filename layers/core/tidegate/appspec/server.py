@@ -11,6 +11,7 @@ from tidegate.appspec.errors import AppSpecError, Problem
 from tidegate.appspec.model import FileMapping, Script, ServerAppSpec
 from tidegate.appspec.permissions import OctalReading, compile_permissions
 from tidegate.appspec.reader import Node, Scalar, read_yaml
+from tidegate.appspec.windows import check_windows_script, refuse_permissions
 
 SCRIPTABLE_EVENTS = (
     "BeforeBlockTraffic",
@@ -32,7 +33,7 @@ def compile_server_appspec(
     text: str,
     octal: OctalReading = "as-written",
     custom_events: Collection[str] = (),
-    os: Literal["linux", "windows"] = "linux",
+    os: Literal["linux", "windows"] | None = "linux",
 ) -> ServerAppSpec:
     """Compile the AppSpec file of a server revision.
 
@@ -45,8 +46,8 @@ def compile_server_appspec(
         of CodeDeploy's agent does, for which ``0644`` is 0420 and ``0755`` an error.
     custom_events : collection of str
         Names that run scripts beside CodeDeploy's own; hosts run them only when they are told to by hand.
-    os : {"linux", "windows"}
-        What the hosts run; the file must say the same.
+    os : {"linux", "windows"} or None
+        What the hosts run; the file must say the same. ``None``: whatever the file says.
 
     Returns
     -------
@@ -67,12 +68,12 @@ def compile_server_appspec(
         findings.problem("the AppSpec file must be a map", "(file)", tree, "keys such as version and os", "Add them")
         raise AppSpecError(findings.problems)
     _check_version(tree.get("version"), findings)
-    _check_os(tree.get("os"), os, findings)
-    hooks, names = _compile_hooks(tree.get("hooks"), custom_events, findings)
+    os = _read_os(tree.get("os"), os, findings)
+    hooks, names = _compile_hooks(tree.get("hooks"), custom_events, os, findings)
     files = _compile_files(tree.get("files"), os, findings)
     permissions = compile_permissions(tree.get("permissions"), findings, octal)
     if os == "windows" and permissions:
-        _refuse_permissions(tree.get("permissions"), findings)
+        refuse_permissions(tree.get("permissions"), findings)
     behavior = _compile_file_exists_behavior(tree.get("file_exists_behavior"), findings)
     if findings.problems:
         raise AppSpecError(findings.problems)
@@ -97,24 +98,26 @@ def _check_version(node: "Node | None", findings: Findings) -> None:
     findings.problem(message, "version", node, "the number 0.0", "Write 'version: 0.0' without quotes")
 
 
-def _check_os(node: "Node | None", os: str, findings: Findings) -> None:
+def _read_os(
+    node: "Node | None", os: Literal["linux", "windows"] | None, findings: Findings
+) -> Literal["linux", "windows"]:
+    """Give the system that the rest is read for."""
     value = node.value if isinstance(node, Scalar) else None
-    if value == os:
-        return
+    if value == "linux" and os in (value, None):
+        return "linux"
+    if value == "windows" and os in (value, None):
+        return "windows"
     shown = value if isinstance(value, str) else describe(node)
-    remedy = f"Write 'os: {os}'"
+    expected = os or "linux or windows"
+    remedy = f"Write 'os: {os}'" if os else "Write 'os: linux' or 'os: windows'"
     if value in ("linux", "windows"):
         remedy = f"The hosts run {os}; deploy a revision that is made for it"
-    findings.problem(f"unsupported operating system ({shown})", "os", node, os, remedy)
-
-
-def _refuse_permissions(node: "Node | None", findings: Findings) -> None:
-    message = "permissions are not supported on Windows"
-    findings.problem(message, "permissions", node, "nothing", "Remove the section and set rights in a hook")
+    findings.problem(f"unsupported operating system ({shown})", "os", node, expected, remedy)
+    return os or "linux"
 
 
 def _compile_hooks(
-    node: "Node | None", custom_events: Collection[str], findings: Findings
+    node: "Node | None", custom_events: Collection[str], os: str, findings: Findings
 ) -> tuple[dict[str, tuple[Script, ...]], tuple[str, ...]]:
     if is_absent(node):
         return {}, ()
@@ -130,7 +133,7 @@ def _compile_hooks(
             findings.warn(path, "not an event that runs scripts on servers; its scripts never run")
             continue
         entries = entries_of(scripts, path, findings)
-        compiled = tuple(_compile_script(where, entry, findings) for where, entry in entries)
+        compiled = tuple(_compile_script(where, entry, os, findings) for where, entry in entries)
         if compiled:
             hooks[event] = compiled
         total = sum(script.timeout for script in compiled)
@@ -139,7 +142,7 @@ def _compile_hooks(
     return hooks, tuple(node)
 
 
-def _compile_script(path: str, entry: "dict[str, Node]", findings: Findings) -> Script:
+def _compile_script(path: str, entry: "dict[str, Node]", os: str, findings: Findings) -> Script:
     location = text_of(entry.get("location"))
     if not location:
         findings.problem(
@@ -150,12 +153,15 @@ def _compile_script(path: str, entry: "dict[str, Node]", findings: Findings) -> 
             "Name the script's file",
         )
         location = ""
-    elif leaves_folder(location):
+    elif leaves_folder(_portable(location, os)):
         _outside(f"{path}.location", entry.get("location"), findings)
     runas = text_of(entry.get("runas")) or None
     if runas is not None and runas.startswith("-"):
         findings.problem("invalid user name", f"{path}.runas", entry.get("runas"), "a user name", "Name a user")
-    return Script(location, _timeout(path, entry, findings), runas, _sudo(path, entry.get("sudo"), findings))
+    sudo = _sudo(path, entry.get("sudo"), findings)
+    if os == "windows":
+        check_windows_script(path, entry, location, sudo, findings)
+    return Script(location, _timeout(path, entry, findings), runas, sudo)
 
 
 def _timeout(path: str, entry: "dict[str, Node]", findings: Findings) -> int:
@@ -205,7 +211,7 @@ def _compile_files(node: "Node | None", os: str, findings: Findings) -> tuple[Fi
             found = entry.get("destination")
             message = f"specifies only a source file ({source})"
             findings.problem(message, f"{path}.destination", found, "a directory on the host", "Add 'destination'")
-        elif leaves_folder(source):
+        elif leaves_folder(_portable(source, os)):
             _outside(f"{path}.source", entry.get("source"), findings)
         elif "\0" in source + destination or "\n" in source + destination:
             message = "a path must not hold line breaks or NUL"
@@ -213,6 +219,11 @@ def _compile_files(node: "Node | None", os: str, findings: Findings) -> tuple[Fi
         else:
             files.append(FileMapping(source, _absolute(path, destination, os, findings)))
     return tuple(files)
+
+
+def _portable(path: str, os: str) -> str:
+    """Give a path in the revision with the separators of its archive."""
+    return path.replace("\\", "/") if os == "windows" else path
 
 
 def _absolute(path: str, destination: str, os: str, findings: Findings) -> str:

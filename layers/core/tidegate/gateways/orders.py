@@ -21,7 +21,7 @@ class Orders:
 
     def __init__(self, client: S3Client, bucket: str, runner_archive: Path) -> None:
         self._client, self._bucket, self._archive = client, bucket, runner_archive
-        self._runner_sha = ""
+        self._runner_shas: dict[str, str] = {}
 
     def publish(self, key: str, order: dict[str, Any], good_for: int) -> str:
         """Put an order under ``key``.
@@ -52,14 +52,18 @@ class Orders:
             ExpiresIn=max(1, good_for),
         )
 
-    def runner(self, good_for: int) -> dict[str, str]:
-        """The runner's URL and sha256; the archive is put into the bucket when it is not there."""
-        if not self._runner_sha:
-            content = self._archive.read_bytes()
+    def runner(self, good_for: int, system: str = "linux") -> dict[str, str]:
+        """A system's runner: URL and sha256; the archive is put into the bucket when it is not there."""
+        if system not in self._runner_shas:
+            archive = (
+                self._archive if system == "linux" else self._archive.with_name(f"{self._archive.stem}_{system}.zip")
+            )
+            content = archive.read_bytes()
             sha = hashlib.sha256(content).hexdigest()
             self._put_if_absent(f"runner/{sha}.zip", content)
-            self._runner_sha = sha
-        return {"url": self.url(f"runner/{self._runner_sha}.zip", good_for), "sha256": self._runner_sha}
+            self._runner_shas[system] = sha
+        sha = self._runner_shas[system]
+        return {"url": self.url(f"runner/{sha}.zip", good_for), "sha256": sha}
 
     def _put_if_absent(self, key: str, content: bytes) -> None:
         with translated("keeping the host runner"):

@@ -31,14 +31,22 @@ class Sent:
 
 
 class RunCommand:
-    """Commands made from one SSM document."""
+    """Commands made from our SSM documents, one an operating system."""
 
     def __init__(self, client: SSMClient, document: str) -> None:
-        self._client, self._document = client, document
+        """Take the document's name; the one for Windows has ``-windows`` behind it."""
+        self._client = client
+        self._documents = {"linux": document, "windows": f"{document}-windows"}
 
-    def reachable(self, target_ids: Sequence[str]) -> set[str]:
-        """Those targets whose SSM agent is registered and answers pings."""
-        found: set[str] = set()
+    def reachable(self, target_ids: Sequence[str]) -> dict[str, str]:
+        """Those targets whose SSM agent is registered and answers pings, with what they run.
+
+        Returns
+        -------
+        Target id to operating system as an AppSpec spells it: ``linux`` or ``windows``, or ``macos``, for which there
+        is no document.
+        """
+        found: dict[str, str] = {}
         with translated("looking up the instances' SSM agents"):
             for i in range(0, len(target_ids), _MOST_IDS):
                 pages = self._client.get_paginator("describe_instance_information").paginate(
@@ -47,31 +55,33 @@ class RunCommand:
                 for page in pages:
                     for row in page["InstanceInformationList"]:
                         if row.get("PingStatus") == "Online":
-                            found.add(row["InstanceId"])
+                            found[row["InstanceId"]] = row.get("PlatformType", "Linux").lower()
         return found
 
-    def send(self, target_ids: Sequence[str], order: str, comment: str, delivery_seconds: int) -> list[Sent]:
-        """Send one order to at most 50 targets.
+    def send(
+        self, target_ids: Sequence[str], order: str, comment: str, delivery_seconds: int, system: str = "linux"
+    ) -> list[Sent]:
+        """Send one order to at most 50 targets, all of which run ``system``.
 
         SSM refuses a whole call for one id it does not manage; the call is then halved until that id stands alone and
         is left out. Targets missing from the answer were not commanded.
         """
         try:
             with translated(f"sending a command to {len(target_ids)} instances"):
-                return [self._send(target_ids, order, comment, delivery_seconds)]
+                return [self._send(target_ids, order, comment, delivery_seconds, system)]
         except _InvalidInstanceError:
             if len(target_ids) == 1:
                 return []
             half = len(target_ids) // 2
             return [
-                *self.send(target_ids[:half], order, comment, delivery_seconds),
-                *self.send(target_ids[half:], order, comment, delivery_seconds),
+                *self.send(target_ids[:half], order, comment, delivery_seconds, system),
+                *self.send(target_ids[half:], order, comment, delivery_seconds, system),
             ]
 
-    def _send(self, target_ids: Sequence[str], order: str, comment: str, delivery_seconds: int) -> Sent:
+    def _send(self, target_ids: Sequence[str], order: str, comment: str, delivery_seconds: int, system: str) -> Sent:
         try:
             answer = self._client.send_command(
-                DocumentName=self._document,
+                DocumentName=self._documents[system],
                 InstanceIds=list(target_ids),
                 Parameters={"order": [order]},
                 Comment=comment,
@@ -85,8 +95,8 @@ class RunCommand:
             raise
         return Sent(answer["Command"]["CommandId"], tuple(target_ids))
 
-    def sent_since(self, since: float) -> dict[str, list[Sent]]:
-        """Commands of our document sent since then, by their comment: for finding what a dead handler had sent."""
+    def sent_since(self, since: float, system: str = "linux") -> dict[str, list[Sent]]:
+        """Commands of a system's document sent since then, by their comment: to find what a dead handler had sent."""
         found: dict[str, list[Sent]] = {}
         # SSM keeps whole seconds; a second earlier loses nothing, for the comment decides.
         after = datetime.fromtimestamp(int(since) - 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -94,7 +104,7 @@ class RunCommand:
             pages = self._client.get_paginator("list_commands").paginate(
                 Filters=[
                     {"key": "InvokedAfter", "value": after},
-                    {"key": "DocumentName", "value": self._document},
+                    {"key": "DocumentName", "value": self._documents[system]},
                 ]
             )
             for page in pages:
