@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tidegate.appspec.checks import Findings, describe, is_absent, text_of
+from tidegate.appspec.checks import Findings, is_absent, text_of
 from tidegate.appspec.errors import AppSpecError, Problem
 from tidegate.appspec.json_reader import read_appspec
 from tidegate.appspec.reader import Node, Scalar
@@ -63,31 +63,28 @@ def only_resource(sections: Map, kind: str, properties: Sequence[str], findings:
         Where there is no such resource whose properties could be looked at.
     """
     node = sections.get("resources")
-    shape = "a list with one entry"
     if not isinstance(node, list) or len(node) != 1:
-        message = "resources must be a list with exactly one entry"
-        _stop(findings, message, "resources", node, shape, f"List the one {kind}")
-    (entry,) = node  # type: ignore[misc]
+        message, shape = "resources must be a list with exactly one entry", "a list with one entry"
+        raise _stopped(findings, message, "resources", node, shape, f"List the one {kind}")
+    entry = node[0]
     if not isinstance(entry, dict) or len(entry) != 1:
-        _stop(findings, "a resource must be one name with a map", "resources[0]", entry, "a name", "Indent its map")
-    ((label, body),) = entry.items()  # type: ignore[union-attr]
+        message = "a resource must be one name with a map"
+        raise _stopped(findings, message, "resources[0]", entry, "a name", "Indent its map")
+    ((label, body),) = entry.items()
     path = f"resources[0].{label}"
     if not isinstance(body, dict):
-        _stop(findings, f"{path} must be a map", path, body, "type and properties", "Indent them below the name")
-    parts = lowered(body, path, ("Type", "Properties"), findings)  # type: ignore[arg-type]
-    if text_of(parts.get("type")) != kind:
-        findings.problem(
-            f"unsupported resource type ({text_of(parts.get('type')) or ''})",
-            f"{path}.Type",
-            parts.get("type"),
-            kind,
-            f"Write 'Type: {kind}'",
-        )
-    values = parts.get("properties")
+        remedy = "Indent them below the name"
+        raise _stopped(findings, f"{path} must be a map", path, body, "Type and Properties", remedy)
+    parts = lowered(body, path, ("Type", "Properties"), findings)
+    given = text_of(parts.get("type")) or ""
+    if given != kind:
+        message, remedy = f"unsupported resource type ({given})", f"Write 'Type: {kind}'"
+        findings.problem(message, f"{path}.Type", parts.get("type"), kind, remedy)
+    values, where = parts.get("properties"), f"{path}.Properties"
     if not isinstance(values, dict):
-        where = f"{path}.Properties"
-        _stop(findings, f"{where} must be a map", where, values, ", ".join(properties), "Indent them below Properties")
-    return f"{path}.Properties", lowered(values, f"{path}.Properties", properties, findings)  # type: ignore[arg-type]
+        expected, remedy = ", ".join(properties), "Indent them below Properties"
+        raise _stopped(findings, f"{where} must be a map", where, values, expected, remedy)
+    return where, lowered(values, where, properties, findings)
 
 
 def required_text(properties: Map, path: str, name: str, findings: Findings, remedy: str) -> str:
@@ -150,6 +147,8 @@ def _check_version(node: Node | None, findings: Findings) -> None:
         findings.problem(message, "version", node, "0.0", "Write 'version: 0.0'")
 
 
-def _stop(findings: Findings, message: str, path: str, node: Node | None, expected: str, remedy: str) -> None:
-    findings.problems.append(Problem(message, path, describe(node), expected, remedy))
-    raise AppSpecError(findings.problems)
+def _stopped(
+    findings: Findings, message: str, path: str, node: Node | None, expected: str, remedy: str
+) -> AppSpecError:
+    findings.problem(message, path, node, expected, remedy)
+    return AppSpecError(findings.problems)

@@ -81,3 +81,18 @@ def ecs_service_id(service: Mapping[str, str]) -> str:
     name = service["serviceName"].split("/")
     cluster = name[1] if len(name) == 3 else service.get("clusterName", "default").rpartition("/")[2]
     return f"{cluster}:{name[-1]}"
+
+
+def shift_target_id(arn: str) -> str:
+    """Id of the target that a Lambda alias' or an ECS service's ARN names; empty for anything else.
+
+    >>> shift_target_id("arn:aws:lambda:us-east-1:123456789012:function:shop:live")
+    'shop:live'
+    >>> shift_target_id("arn:aws:ecs:us-east-1:123456789012:service/prod/web")
+    'prod:web'
+    """
+    if re.match(r"arn:aws[a-z-]*:lambda:", arn):
+        return arn.partition(":function:")[2]
+    if re.match(r"arn:aws[a-z-]*:ecs:", arn) and ":service/" in arn:
+        return ecs_service_id({"serviceName": arn})
+    return ""

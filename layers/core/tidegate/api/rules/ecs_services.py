@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tidegate.api.errors import ApiError
+from tidegate.model.names import ecs_service_id
 
 _BAD: Final = "InvalidECSServiceException"
 _NAME: Final = r"[A-Za-z0-9_-]{1,255}"
@@ -30,8 +31,8 @@ def check_services(services: Sequence[Mapping[str, str]]) -> None:
 
 
 def filled_services(services: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Services with their cluster, which is ECS's own ``default`` where none is named."""
-    return [{"clusterName": "default", **service} for service in services]
+    """Services with their cluster: the one in the service's ARN, or ECS's own ``default``, where none is named."""
+    return [{"clusterName": ecs_service_id(each).partition(":")[0], **each} for each in services]
 
 
 def check_services_fit(info: Mapping[str, Any], platform: str) -> None:
