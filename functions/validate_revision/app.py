@@ -25,7 +25,7 @@ from tidegate.appspec import (
 from tidegate.gateways.errors import RevisionFault
 from tidegate.model.deployment import ECS_EVENTS, IN_PLACE_EVENTS, LAMBDA_EVENTS, ErrorCode
 from tidegate.model.names import PAYLOADS, ecs_service_id
-from tidegate.rollout.projection import skipped_events
+from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.deployments import OVERVIEW
 from tidegate.store.errors import RevisionNotFoundError
@@ -104,7 +104,7 @@ def validated_lambda(deployment: Mapping[str, Any], runtime: Runtime) -> dict[st
         target_id=appspec.target_id,
         arn=f"{seen.function_arn}:{appspec.alias}",
         status="Skipped",
-        events=skipped_events(LAMBDA_EVENTS),
+        events=interrupted_events(pending_events(LAMBDA_EVENTS), ""),
         detail={"lambdaFunctionInfo": info},
         now=runtime.clock(),
     )
@@ -131,7 +131,7 @@ def validated_ecs(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, 
         target_id=service_id,
         arn=seen.arn,
         status="Skipped",
-        events=skipped_events(ECS_EVENTS),
+        events=interrupted_events(pending_events(ECS_EVENTS), ""),
         detail={"taskSetsInfo": [_task_set(each) for each in seen.task_sets]},
         now=runtime.clock(),
     )

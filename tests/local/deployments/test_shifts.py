@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -215,3 +219,38 @@ def test_deployments_to_ecs(cloud: Any, service: Any) -> None:
     (tasks,) = target["taskSetsInfo"]
     assert (tasks["status"], tasks["taskSetLabel"], tasks["trafficWeight"]) == ("PRIMARY", "Blue", 100.0)
     assert len(service.describe_services(cluster="shift", services=["web"])["services"][0]["taskSets"]) == 1
+
+
+def test_aws_ecs_deploy_finds_all_that_it_reads(cloud: Any, service: Any, tmp_path: Path) -> None:
+    """The unmodified command registers a task definition, checks application and group, deploys and waits."""
+    codedeploy = cloud.client("codedeploy")
+    codedeploy.create_application(applicationName="shift-cli", computePlatform="ECS")
+    codedeploy.create_deployment_group(
+        applicationName="shift-cli", deploymentGroupName="group", serviceRoleArn=ROLE,
+        ecsServices=[{"clusterName": "shift", "serviceName": "plain"}],
+        loadBalancerInfo={"targetGroupPairInfoList": [{
+            "targetGroups": [{"name": "blue"}, {"name": "green"}], "prodTrafficRoute": {"listenerArns": [LISTENER]},
+        }]},
+    )  # fmt: skip
+    container = {"name": "web", "image": "web:2", "memory": 128, "portMappings": [{"containerPort": 80}]}
+    (tmp_path / "task.json").write_text(json.dumps({"family": "shift-cli", "containerDefinitions": [container]}))
+    (tmp_path / "appspec.json").write_text(json.dumps(task_appspec("anything:1")))
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "aws"), "ecs", "deploy", "--cluster", "shift", "--service", "plain",
+            "--task-definition", "task.json", "--codedeploy-appspec", "appspec.json",
+            "--codedeploy-application", "shift-cli", "--codedeploy-deployment-group", "group",
+        ],
+        env={**clean, **cloud.env, "AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_PAGER": ""},
+        capture_output=True, text=True, timeout=100, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert "Successfully registered new ECS task definition" in done.stdout, done.stdout + done.stderr
+    # What follows fails as it must: nothing is shifted yet, and this service is not CodeDeploy's.
+    assert done.returncode != 0
+    assert "DeploymentSuccessful failed" in done.stderr, done.stdout + done.stderr
+    (deployment_id,) = codedeploy.list_deployments(applicationName="shift-cli", deploymentGroupName="group")[
+        "deployments"
+    ]
+    error = codedeploy.get_deployment(deploymentId=deployment_id)["deploymentInfo"]["errorInformation"]
+    assert (error["code"], "deployment controller ECS" in error["message"]) == ("INVALID_ECS_SERVICE", True)

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from tests.unit.api.world import ROLE, Refused, World
 
+from tidegate.api.rules.settings import changed_settings, new_settings
+from tidegate.api.service_models import codedeploy
+
 FILTERS = [{"Key": "Fleet", "Value": "demo", "Type": "KEY_AND_VALUE"}]
 TAG_SET = {"ec2TagSetList": [FILTERS, [{"Key": "Stage", "Type": "KEY_ONLY"}]]}
 HOME_SET = {"onPremisesTagSetList": [FILTERS]}
@@ -278,6 +281,13 @@ def test_settings_that_are_refused(shop: World, given: dict[str, Any], code: str
     assert shop.group_info() == before
 
 
+def test_every_refusal_is_one_that_both_operations_model() -> None:
+    for operation in ("CreateDeploymentGroup", "UpdateDeploymentGroup"):
+        modelled = {shape.name for shape in codedeploy().operation_model(operation).error_shapes}
+        refusals = {f"{code}Exception" for _, _, code in REFUSED if code != "RoleRequired"}
+        assert refusals | {code for _, code in NOT_YET} <= modelled
+
+
 def test_tags_of_aws_own_are_no_tags_of_a_group(shop: World) -> None:
     with pytest.raises(Refused) as caught:
         shop.group("g", tags=[{"Key": "aws:x"}])
@@ -384,3 +394,14 @@ def test_one_way_of_selecting_on_premises_takes_the_place_of_the_other(shop: Wor
     shop.call("UpdateDeploymentGroup", onPremisesInstanceTagFilters=FILTERS, **update)
     info = shop.group_info("g")
     assert (info.get("onPremisesTagSet"), info["onPremisesInstanceTagFilters"]) == (None, FILTERS)
+
+
+def test_blue_green_options_go_with_the_style() -> None:
+    """Directly, since servers cannot be given the style yet."""
+    before = changed_settings({**new_settings({}, "Server")}, {**blue_green(), "deploymentStyle": SHIFT})
+    assert before["blueGreenDeploymentConfiguration"]["deploymentReadyOption"]["waitTimeInMinutes"] == 0
+    after = changed_settings(before, {"deploymentStyle": {"deploymentType": "IN_PLACE"}})
+    assert "blueGreenDeploymentConfiguration" not in after
+    assert after["deploymentStyle"] == {"deploymentType": "IN_PLACE", "deploymentOption": "WITHOUT_TRAFFIC_CONTROL"}
+    kept = changed_settings(before, {"deploymentStyle": {"deploymentType": "BLUE_GREEN"}})
+    assert kept == before

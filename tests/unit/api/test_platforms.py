@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.api.world import ROLE, Refused, World, s3
 
+from tidegate.api.service_models import codedeploy
+
 LISTENER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2"
 SHIFT = {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
 TOPIC = "arn:aws:sns:us-east-1:123456789012:deployments"
@@ -503,3 +505,34 @@ def test_a_deployment_of_one_target_is_asked_for_one(functions: World) -> None:
     with pytest.raises(Refused) as caught:
         functions.call("GetDeploymentTarget", deploymentId=deployment_id, targetId="shop:live")
     assert caught.value.code == "DeploymentNotStartedException"
+
+
+@pytest.mark.parametrize(
+    ("platform", "operation", "code"),
+    [
+        ("Lambda", "ContinueDeployment", "UnsupportedActionForDeploymentType"),
+        ("ECS", "ContinueDeployment", "DeploymentIsNotInReadyState"),
+        ("Lambda", "SkipWaitTimeForInstanceTermination", "UnsupportedActionForDeploymentType"),
+        ("ECS", "SkipWaitTimeForInstanceTermination", "UnsupportedActionForDeploymentType"),
+    ],
+)
+def test_what_is_not_waiting_is_not_continued(world: World, platform: str, operation: str, code: str) -> None:
+    made(world, platform)
+    deployment_id = world.deploy(revision=content())
+    with pytest.raises(Refused) as caught:
+        world.call(operation, deploymentId=deployment_id)
+    assert caught.value.code == f"{code}Exception"
+
+
+def modelled(operation: str) -> set[str]:
+    return {shape.name for shape in codedeploy().operation_model(operation).error_shapes}
+
+
+def test_every_refusal_is_one_that_the_operation_models() -> None:
+    for name, code in {(row[1], row[3]) for row in REFUSED}:
+        for operation in ("CreateDeploymentGroup", "UpdateDeploymentGroup"):
+            assert f"{code}Exception" in modelled(operation), name
+    for name, _, code in BAD_CONFIGS:
+        assert f"{code}Exception" in modelled("CreateDeploymentConfig"), name
+    for name, _, code in BAD_DEPLOYMENTS:
+        assert f"{code}Exception" in modelled("CreateDeployment"), name

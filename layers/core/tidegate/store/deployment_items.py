@@ -53,6 +53,9 @@ def rollback_deployment(
         "minimum",
         "computePlatform",
         "deploymentStyle",
+        "loadBalancerInfo",
+        "blueGreenDeploymentConfiguration",
+        "ecsServices",
         "ignoreApplicationStopFailures",
         "caller",
     )
