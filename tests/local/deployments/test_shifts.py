@@ -138,6 +138,14 @@ def test_deployments_to_lambda(cloud: Any, function: Any) -> None:
                 "targetVersionWeight": 0,
             }  # fmt: skip
     assert function.get_alias(FunctionName="shift-shop", Name="live")["FunctionVersion"] == "1"
+    for command in ("watch", "logs", "decisions"):
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "tidegate"), command, deployment_id],
+            env={**os.environ, **cloud.env}, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stdout + done.stderr
+        assert done.returncode == (1 if command == "watch" else 0), done.stdout + done.stderr
+        assert ("not available in this version" in " ".join(done.stdout.split())) == (command != "logs"), done.stdout
 
 
 @pytest.fixture
