@@ -17,6 +17,7 @@ SERVICES = frozenset(
         "codedeploy",
         "dynamodb",
         "ec2",
+        "ecs",
         "elbv2",
         "events",
         "iam",

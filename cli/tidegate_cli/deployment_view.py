@@ -160,9 +160,15 @@ def minimum_hosts(config_name: str, minimum: Mapping[str, Any] | None, total: in
     return total - value if minimum.get("type") == "MOST_CONCURRENCY" else value
 
 
+def target_of(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what an element of ``deploymentTargets`` holds, whatever its type."""
+    members = ("instanceTarget", "lambdaTarget", "ecsTarget", "cloudFormationTarget")
+    return next((row[member] for member in members if row.get(member)), {})
+
+
 def host_row(target: Mapping[str, Any], names: Mapping[str, str], now: float) -> HostRow:
     """Return the row of one element of BatchGetDeploymentTargets' ``deploymentTargets``."""
-    instance: Mapping[str, Any] = target.get("instanceTarget") or {}
+    instance = target_of(target)
     events: list[Mapping[str, Any]] = list(instance.get("lifecycleEvents") or ())
     shown = _event_to_show(events)
     diagnostics: Mapping[str, Any] = {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidegate_cli.clients import TidegateClient, UserError, codedeploy, paged, tidegate, user_errors
+from tidegate_cli.deployment_view import target_of
 from tidegate_cli.output import console
 from tidegate_cli.words import clock, epoch, iso
 
@@ -119,7 +120,7 @@ class LogReader:
             answer = self._codedeploy.batch_get_deployment_targets(
                 deploymentId=self._id, targetIds=left[first : first + TARGETS_A_CALL]
             )
-            rows: Sequence[Mapping[str, Any]] = [row["instanceTarget"] for row in answer.get("deploymentTargets", ())]
+            rows: Sequence[Mapping[str, Any]] = [target_of(row) for row in answer.get("deploymentTargets", ())]
             status.update({row["targetId"]: row["status"] for row in rows})
         self._idle = {target for target in left if status.get(target) in ("Pending", "Skipped")}
         return [target for target in left if target not in self._idle]

@@ -61,6 +61,8 @@ def revision_text(location: Mapping[str, Any] | None) -> str:
     's3://b/shop/1.zip?versionId=x'
     >>> revision_text({"revisionType": "GitHub", "gitHubLocation": {"repository": "me/shop", "commitId": "abc"}})
     'github:me/shop@abc'
+    >>> revision_text({"revisionType": "AppSpecContent", "appSpecContent": {"sha256": "0123456789abcdef"}})
+    'AppSpec 0123456789ab'
     """
     if not location:
         return "–"
@@ -69,6 +71,9 @@ def revision_text(location: Mapping[str, Any] | None) -> str:
         return f"s3://{s3.get('bucket')}/{s3.get('key')}{version}"
     if github := location.get("gitHubLocation"):
         return f"github:{github.get('repository')}@{github.get('commitId')}"
+    text = location.get("appSpecContent") or location.get("string") or {}
+    if text.get("sha256"):
+        return f"AppSpec {text['sha256'][:12]}"
     return str(location.get("revisionType", "–"))
 
 

@@ -53,7 +53,8 @@ def run(state: State, runtime: Runtime) -> State:
         deployment_id,
         status=status,
         now=now,
-        overview=census.overview,
+        # Without a ledger, what an earlier step has noted stays.
+        overview=census.overview if loaded.version else None,
         error=None if status == "Succeeded" else {"code": verdict.code, "message": verdict.reason},
         rollback=_rollback_item(deployment, rollback, runtime, now),
         rollback_message=rollback.reason if rollback and not rollback.wanted else None,

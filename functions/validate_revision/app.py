@@ -1,18 +1,38 @@
-"""ValidateRevision: copy the bundle, read its AppSpec, compile it. No host is touched before this has passed."""
+"""ValidateRevision: copy the bundle, read its AppSpec, compile it. Nothing is touched before this has passed.
+
+For Lambda and ECS, what the AppSpec names is looked at too; their traffic is not yet shifted.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from aws_lambda_powertools import Logger
 
-from tidegate.appspec import AppSpecError, compile_server_appspec
+from tidegate.appspec import (
+    AppSpecError,
+    EcsAppSpec,
+    LambdaAppSpec,
+    compile_ecs_appspec,
+    compile_lambda_appspec,
+    compile_server_appspec,
+    ecs_misfit,
+    lambda_misfit,
+)
 from tidegate.gateways.errors import RevisionFault
-from tidegate.model.deployment import IN_PLACE_EVENTS, ErrorCode
+from tidegate.model.deployment import ECS_EVENTS, IN_PLACE_EVENTS, LAMBDA_EVENTS, ErrorCode
+from tidegate.model.names import PAYLOADS, ecs_service_id
+from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.runtime import Runtime, State, step
+from tidegate.store.deployments import OVERVIEW
+from tidegate.store.errors import RevisionNotFoundError
+from tidegate.store.revisions import Revisions
+from tidegate.store.shift_targets import put_shift_target
+
+_AppSpec = TypeVar("_AppSpec", LambdaAppSpec, EcsAppSpec)
 
 
 def run(state: State, runtime: Runtime) -> State:
@@ -20,11 +40,13 @@ def run(state: State, runtime: Runtime) -> State:
     deployment = runtime.own_deployment(state)
     if deployment is None:
         return {**state, "verdict": "FENCED"}
+    validate = _VALIDATED[deployment.get("computePlatform", "Server")]
     try:
-        changes = validated(deployment, runtime)
+        changes = validate(deployment, runtime)
+        runtime.deployments.amend(state["deploymentId"], changes, generation=state["generation"])
+        _refuse_to_shift(deployment)
     except RevisionFault as fault:
         return {**state, "verdict": "FINISH", "fault": {"code": fault.code, "message": fault.message}}
-    runtime.deployments.amend(state["deploymentId"], changes, generation=state["generation"])
     return {**state, "verdict": "ACT"}
 
 
@@ -55,5 +77,135 @@ def validated(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]
         "events": list(IN_PLACE_EVENTS),
     }
 
+
+def validated_lambda(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:
+    """What a deployment to Lambda learns from its revision and from the alias; its target is shown.
+
+    Raises
+    ------
+    RevisionFault
+    """
+    text, changes = _text(deployment, runtime)
+    appspec = _compiled(compile_lambda_appspec, text)
+    versions = (appspec.current_version, appspec.target_version)
+    seen = runtime.aliases.look(appspec.function, appspec.alias, versions)
+    _insist(lambda_misfit(appspec, seen))
+    info = {
+        "functionName": appspec.function,
+        "functionAlias": appspec.alias,
+        "currentVersion": appspec.current_version,
+        "targetVersion": appspec.target_version,
+        "targetVersionWeight": 0,
+    }
+    put_shift_target(
+        runtime.table,
+        deployment["deploymentId"],
+        kind="LambdaTarget",
+        target_id=appspec.target_id,
+        arn=f"{seen.function_arn}:{appspec.alias}",
+        status="Skipped",
+        events=interrupted_events(pending_events(LAMBDA_EVENTS), ""),
+        detail={"lambdaFunctionInfo": info},
+        now=runtime.clock(),
+    )
+    return {**changes, **_learned(appspec, LAMBDA_EVENTS)}
+
+
+def validated_ecs(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:
+    """What a deployment to ECS learns from its revision and from the service; its target is shown.
+
+    Raises
+    ------
+    RevisionFault
+    """
+    text, changes = _text(deployment, runtime)
+    appspec = _compiled(compile_ecs_appspec, text)
+    (service,) = deployment["ecsServices"]
+    service_id = ecs_service_id(service)
+    seen = runtime.ecs_services.look(service, appspec.task_definition)
+    _insist(ecs_misfit(appspec, service_id, seen))
+    put_shift_target(
+        runtime.table,
+        deployment["deploymentId"],
+        kind="ECSTarget",
+        target_id=service_id,
+        arn=seen.arn,
+        status="Skipped",
+        events=interrupted_events(pending_events(ECS_EVENTS), ""),
+        detail={"taskSetsInfo": [_task_set(each) for each in seen.task_sets]},
+        now=runtime.clock(),
+    )
+    return {**changes, **_learned(appspec, ECS_EVENTS)}
+
+
+def _text(deployment: Mapping[str, Any], runtime: Runtime) -> tuple[str, dict[str, Any]]:
+    """The AppSpec's text, and what is to be noted of where it came from."""
+    location = deployment["location"]
+    if location["revisionType"] == "S3":
+        bundle = runtime.bundles.copy(location, deployment["revisionKey"])
+        name = f"s3://{location['s3Location']['bucket']}/{location['s3Location']['key']}"
+        return runtime.bundles.appspec(bundle, name), {"bundle": bundle.to_item()}
+    try:
+        kept = Revisions(runtime.table).get(deployment["applicationName"], location)["location"]
+    except RevisionNotFoundError as error:
+        raise RevisionFault(ErrorCode.REVISION_MISSING, f"{error} Register it again.") from error
+    content = kept[PAYLOADS[kept["revisionType"]]].get("content")
+    if not content:
+        message = "The text of the revision's AppSpec is no longer kept. Deploy with its content again."
+        raise RevisionFault(ErrorCode.REVISION_MISSING, message)
+    return content, {}
+
+
+def _compiled(compiler: Callable[[str], _AppSpec], text: str) -> _AppSpec:
+    try:
+        return compiler(text)
+    except AppSpecError as error:
+        raise RevisionFault(ErrorCode.INVALID_REVISION, f"The AppSpec cannot be used: {error}") from error
+
+
+def _insist(misfit: tuple[str, str] | None) -> None:
+    if misfit is not None:
+        raise RevisionFault(*misfit)
+
+
+def _learned(appspec: LambdaAppSpec | EcsAppSpec, events: Sequence[str]) -> dict[str, Any]:
+    return {
+        "appspec": json.dumps(appspec.to_json()),
+        "appspecWarnings": list(appspec.warnings),
+        "events": list(events),
+        "overview": dict.fromkeys(OVERVIEW, 0) | {"Skipped": 1},
+    }
+
+
+def _task_set(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A task set as the API shows it (API: ECSTaskSet; ``identifer`` is spelled so there)."""
+    counts = {"desiredCount": "computedDesiredCount", "pendingCount": "pendingCount", "runningCount": "runningCount"}
+    primary = found["status"] == "PRIMARY"
+    return {
+        "identifer": found["id"],
+        "status": found["status"],
+        "trafficWeight": 100 if primary else 0,
+        "taskSetLabel": "Blue" if primary else "Green",
+        **{name: found[member] for name, member in counts.items() if member in found},
+    }
+
+
+def _refuse_to_shift(deployment: Mapping[str, Any]) -> None:
+    what = {"Lambda": "between Lambda versions", "ECS": "between Amazon ECS task sets"}.get(
+        deployment.get("computePlatform", "Server")
+    )
+    if what:
+        message = (
+            f"Shifting traffic {what} is not available in this version of Tidegate. The revision was checked, and "
+            "nothing was changed."
+        )
+        raise RevisionFault(ErrorCode.INTERNAL_ERROR, message)
+
+
+_VALIDATED: Final[Mapping[str, Callable[[Mapping[str, Any], Runtime], dict[str, Any]]]] = {
+    "Server": validated,
+    "Lambda": validated_lambda,
+    "ECS": validated_ecs,
+}
 
 handler = step(Logger(), run, cache(Runtime))

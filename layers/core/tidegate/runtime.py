@@ -27,7 +27,9 @@ from tidegate.store.table import Table
 from tidegate.store.targets import Targets
 
 if TYPE_CHECKING:
+    from tidegate.gateways.aliases import Aliases
     from tidegate.gateways.bundles import Bundles
+    from tidegate.gateways.ecs_services import EcsServices
     from tidegate.gateways.executions import Executions
     from tidegate.gateways.instances import Instances
     from tidegate.gateways.logs import Logs
@@ -253,6 +255,20 @@ class Runtime:
         from tidegate.gateways.bundles import Bundles
 
         return Bundles(self._s3, self.settings.bucket)
+
+    @cached_property
+    def aliases(self) -> Aliases:
+        """Lambda aliases."""
+        from tidegate.gateways.aliases import Aliases
+
+        return Aliases(self._client("lambda"))
+
+    @cached_property
+    def ecs_services(self) -> EcsServices:
+        """Amazon ECS services."""
+        from tidegate.gateways.ecs_services import EcsServices
+
+        return EcsServices(self._client("ecs"))
 
     @cached_property
     def orders(self) -> Orders:

@@ -164,6 +164,14 @@ def _lambda(op: str, params: Params, place: Place) -> list[Need]:
     return [(f"lambda:{action}", _full(place, "lambda", "function:", name) if name else "*")]
 
 
+def _ecs(op: str, params: Params, place: Place) -> list[Need]:
+    if op == "DescribeServices":
+        cluster = str(params.get("cluster") or "default").rpartition("/")[2]
+        names = [str(each) for each in params.get("services") or ()]
+        return [("ecs:DescribeServices", _full(place, "ecs", f"service/{cluster}/", name)) for name in names]
+    return [(f"ecs:{op}", "*")]
+
+
 def _sns(op: str, params: Params, _place: Place) -> list[Need]:
     action = "Publish" if op == "PublishBatch" else op
     return [(f"sns:{action}", str(params.get("TopicArn") or params.get("TargetArn") or "*"))]
@@ -198,6 +206,7 @@ _RULES: Mapping[str, Callable[[str, Params, Place], list[Need]]] = {
     "sqs": _sqs,
     "events": _events,
     "lambda": _lambda,
+    "ecs": _ecs,
     "sns": _sns,
     "logs": _logs,
     "sts": _sts,

@@ -46,6 +46,7 @@ DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::S
 #: Statements that name no resource, because these actions have no resource-level rights at AWS.
 UNBOUNDED = {
     ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances"},
+    ("ValidateRevisionFunction", "LookAtTaskDefinitions"): {"ecs:DescribeTaskDefinition"},
     ("EvaluateHealthFunction", "WatchCommands"): {"ssm:ListCommandInvocations", "ssm:CancelCommand"},
     ("SendCommandsFunction", "FindCommands"): {"ssm:DescribeInstanceInformation", "ssm:ListCommands"},
     ("ServerDeploymentMachine", "WriteLogs"): {
@@ -226,6 +227,7 @@ def test_only_one_function_may_send_commands_and_only_to_hosts_that_opted_in() -
 def test_only_steps_that_must_may_touch_other_services() -> None:
     allowed = {
         "ec2": {"SelectTargetsFunction"},
+        "ecs": {"ValidateRevisionFunction"},
         "ssm": {"EvaluateHealthFunction", "SendCommandsFunction"},
         "s3": {"ApiFunction", "ValidateRevisionFunction", "SendCommandsFunction"},
         "states": {"ApiFunction", "AwaitProgressFunction", "RollBackDeploymentFunction", "WakeDeploymentFunction"},

@@ -132,6 +132,13 @@ DOCUMENT = "arn:aws:ssm:us-east-1:123456789012:document/d"
             {"FunctionName": "f"},
             [("lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:f")],
         ),
+        (
+            "ecs",
+            "DescribeServices",
+            {"cluster": "arn:aws:ecs:us-east-1:123456789012:cluster/prod", "services": ["web"]},
+            [("ecs:DescribeServices", "arn:aws:ecs:us-east-1:123456789012:service/prod/web")],
+        ),
+        ("ecs", "DescribeTaskDefinition", {"taskDefinition": "web:1"}, [("ecs:DescribeTaskDefinition", "*")]),
         ("ec2", "DescribeInstances", {}, [("ec2:DescribeInstances", "*")]),
         ("elbv2", "DescribeTargetHealth", {}, [("elasticloadbalancing:DescribeTargetHealth", "*")]),
         ("sts", "GetCallerIdentity", {}, []),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.api.platforms import made
 from tests.unit.api.world import World
 
 
@@ -17,3 +18,15 @@ def shop(world: World) -> World:
     """An account with application ``shop`` and its group ``prod``."""
     world.shop()
     return world
+
+
+@pytest.fixture
+def functions(world: World) -> World:
+    """An application of platform Lambda with its group ``prod``."""
+    return made(world, "Lambda")
+
+
+@pytest.fixture
+def services(world: World) -> World:
+    """An application of platform ECS with its group ``prod``."""
+    return made(world, "ECS")

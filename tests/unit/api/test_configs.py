@@ -91,7 +91,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         "InvalidTrafficRoutingConfiguration",
     ),
     ("zones", {"zonalConfig": {"monitorDurationInSeconds": 1}}, "InvalidZonalDeploymentConfiguration"),
-    ("Lambda", {"computePlatform": "Lambda"}, "InvalidComputePlatform"),
 ]
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.api.world import ROLE, Refused, World, s3
 
 FILTERS = [{"Key": "Fleet", "Value": "demo", "Type": "KEY_AND_VALUE"}]
+TAG_SET = {"ec2TagSetList": [FILTERS, [{"Key": "Stage", "Type": "KEY_ONLY"}]]}
 
 
 def test_a_group_comes_back_with_its_defaults(shop: World) -> None:
@@ -58,90 +59,6 @@ def test_what_a_deployment_leaves_in_its_group(shop: World) -> None:
 def test_the_type_of_a_tag_filter_may_be_left_out(shop: World, given: dict[str, str], kind: str) -> None:
     shop.group("g", ec2TagFilters=[given])
     assert shop.group_info("g")["ec2TagFilters"] == [{**given, "Type": kind}]
-
-
-TAG_SET = {"ec2TagSetList": [FILTERS, [{"Key": "Stage", "Type": "KEY_ONLY"}]]}
-REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    ("role", {"serviceRoleArn": "deployer"}, "InvalidRole"),
-    ("key only without key", {"ec2TagFilters": [{"Type": "KEY_ONLY", "Value": "v"}]}, "InvalidEC2Tag"),
-    ("value only without value", {"ec2TagFilters": [{"Type": "VALUE_ONLY", "Key": "k"}]}, "InvalidEC2Tag"),
-    ("both without value", {"ec2TagFilters": [{"Type": "KEY_AND_VALUE", "Key": "k"}]}, "InvalidEC2Tag"),
-    ("an empty filter", {"ec2TagFilters": [{}]}, "InvalidEC2Tag"),
-    ("unknown type", {"ec2TagFilters": [{"Key": "k", "Type": "ALL"}]}, "InvalidEC2Tag"),
-    ("long key", {"ec2TagFilters": [{"Key": "k" * 129}]}, "InvalidEC2Tag"),
-    (
-        "long value",
-        {"ec2TagSet": {"ec2TagSetList": [[{"Value": "k" * 257}]]}, "ec2TagFilters": []},
-        "InvalidEC2Tag",
-    ),
-    ("two ways of selecting", {"ec2TagSet": TAG_SET}, "InvalidEC2TagCombination"),
-    (
-        "four tag groups",
-        {"ec2TagSet": {"ec2TagSetList": [FILTERS] * 4}, "ec2TagFilters": []},
-        "TagSetListLimitExceeded",
-    ),
-    (
-        "eleven tags",
-        {"ec2TagSet": {"ec2TagSetList": [FILTERS * 11]}, "ec2TagFilters": []},
-        "TagSetListLimitExceeded",
-    ),
-    ("rollback without events", {"autoRollbackConfiguration": {"enabled": True}}, "InvalidAutoRollbackConfig"),
-    ("rollback on a whim", {"autoRollbackConfiguration": {"events": ["WHIM"]}}, "InvalidAutoRollbackConfig"),
-    ("alarms without names", {"alarmConfiguration": {"alarms": [{}]}}, "InvalidAlarmConfig"),
-    ("the same alarm twice", {"alarmConfiguration": {"alarms": [{"name": "a"}] * 2}}, "InvalidAlarmConfig"),
-    ("alarms on, none named", {"alarmConfiguration": {"enabled": True}}, "InvalidAlarmConfig"),
-    (
-        "eleven alarms",
-        {"alarmConfiguration": {"alarms": [{"name": f"{n}"} for n in range(11)]}},
-        "AlarmsLimitExceeded",
-    ),
-    ("unknown configuration", {"deploymentConfigName": "mine"}, "DeploymentConfigDoesNotExist"),
-    (
-        "another platform's",
-        {"deploymentConfigName": "CodeDeployDefault.ECSAllAtOnce"},
-        "InvalidComputePlatform",
-    ),
-    ("unknown style", {"deploymentStyle": {"deploymentType": "RAINBOW"}}, "InvalidDeploymentStyle"),
-    ("strategy", {"outdatedInstancesStrategy": "HOPE"}, "InvalidInput"),
-    ("a tag of AWS's own", {"tags": [{"Key": "aws:x"}]}, "InvalidTagsToAdd"),
-]
-
-
-@pytest.mark.parametrize(("given", "code"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
-def test_settings_that_are_refused(shop: World, given: dict[str, Any], code: str) -> None:
-    with pytest.raises(Refused) as caught:
-        shop.group("g", **given)
-    assert caught.value.code == f"{code}Exception"
-    assert shop.call("ListDeploymentGroups", applicationName="shop")["deploymentGroups"] == ["prod"]
-
-
-NOT_YET: list[tuple[dict[str, Any], str]] = [
-    ({"deploymentStyle": {"deploymentType": "BLUE_GREEN"}}, "InvalidDeploymentStyleException"),
-    ({"deploymentStyle": {"deploymentOption": "WITH_TRAFFIC_CONTROL"}}, "InvalidDeploymentStyleException"),
-    ({"alarmConfiguration": {"enabled": True, "alarms": [{"name": "a"}]}}, "InvalidAlarmConfigException"),
-    ({"autoScalingGroups": ["asg"]}, "InvalidAutoScalingGroupException"),
-    ({"terminationHookEnabled": True}, "InvalidAutoScalingGroupException"),
-    ({"ecsServices": [{"serviceName": "s"}]}, "InvalidECSServiceException"),
-    ({"onPremisesInstanceTagFilters": [{"Key": "k"}]}, "InvalidTagException"),
-    ({"onPremisesTagSet": {"onPremisesTagSetList": [[{"Key": "k"}]]}}, "InvalidTagException"),
-    (
-        {"blueGreenDeploymentConfiguration": {"deploymentReadyOption": {"waitTimeInMinutes": 1}}},
-        "InvalidBlueGreenDeploymentConfigurationException",
-    ),
-    (
-        {"ec2DeploymentOptions": {"autoScalingGroupProcessesToSuspend": ["Terminate"]}},
-        "InvalidAutoScalingGroupProcessToSuspendException",
-    ),
-]
-
-
-@pytest.mark.parametrize(("given", "code"), NOT_YET, ids=[next(iter(row[0])) for row in NOT_YET])
-def test_what_is_not_there_yet_is_never_taken_in_silence(shop: World, given: dict[str, Any], code: str) -> None:
-    with pytest.raises(Refused, match="not available in this version") as caught:
-        shop.group("g", **given)
-    assert caught.value.code == code
-    with pytest.raises(Refused, match="not available in this version"):
-        shop.call("UpdateDeploymentGroup", applicationName="shop", currentDeploymentGroupName="prod", **given)
 
 
 def test_names_that_are_there_or_not(shop: World) -> None:

@@ -90,8 +90,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         "repository",
     ),
     ("commit", {"revisionType": "GitHub", "gitHubLocation": {"repository": "a/b", "commitId": "main"}}, "commitId"),
-    ("text", {"revisionType": "String", "string": {"content": "x"}}, "AWS Lambda"),
-    ("AppSpec", {"revisionType": "AppSpecContent", "appSpecContent": {"content": "x"}}, "AWS Lambda"),
+    ("text", {"revisionType": "String", "string": {"content": "x"}}, "S3, GitHub"),
+    ("AppSpec", {"revisionType": "AppSpecContent", "appSpecContent": {"content": "x"}}, "S3, GitHub"),
 ]
 
 

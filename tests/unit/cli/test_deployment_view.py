@@ -222,3 +222,10 @@ def test_changes_tell_only_what_is_new() -> None:
 
 def view_of(*rows: HostRow, status: str = "InProgress", **more: str) -> DeploymentView:
     return DeploymentView(deployment_id="d-1", status=status, creator="user", revision="s3://b/k", rows=rows, **more)
+
+
+@pytest.mark.parametrize(("kind", "member"), [("LambdaTarget", "lambdaTarget"), ("ECSTarget", "ecsTarget")])
+def test_the_one_target_of_a_shift_has_a_row_too(kind: str, member: str) -> None:
+    held = {"targetId": "shop:live", "status": "Skipped", "lifecycleEvents": [event("AllowTraffic", "Skipped")]}
+    row = host_row({"deploymentTargetType": kind, member: held}, {}, NOW)
+    assert (row.target_id, row.name, row.status) == ("shop:live", "shop:live", "Skipped")

@@ -193,6 +193,16 @@ def test_half_an_upload_is_told(store: Store, kind: str) -> None:
     assert f"cannot be read as {kind}" in store.fault(whole[: len(whole) // 2], kind)
 
 
+@pytest.mark.parametrize("kind", ["YAML", "JSON"])
+def test_a_bundle_may_be_the_appspec_itself(store: Store, kind: str) -> None:
+    store.put(APPSPEC)
+    bundle = store.copy(kind)
+    assert store.bundles.appspec(bundle, "s3://releases/app.bin") == APPSPEC.decode()
+    store.put(b" " * (1 << 20) + APPSPEC)
+    with pytest.raises(RevisionFault, match="larger than 1 MiB"):
+        store.bundles.appspec(store.copy(kind), "s3://releases/app.bin")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_appspec_beyond_all_measure_is_refused_without_reading_it_all(store: Store, kind: str) -> None:
     assert "larger than 1 MiB" in store.fault(packed(kind, {"appspec.yml": b"#" * (1 << 20) + b"x"}), kind)

@@ -47,6 +47,7 @@ _NAMES: Final[Mapping[type[store.StoreError], tuple[str, int]]] = {
     store.DeploymentGroupExistsError: ("DeploymentGroupAlreadyExistsException", 400),
     store.DeploymentConfigExistsError: ("DeploymentConfigAlreadyExistsException", 400),
     store.DeploymentConfigInUseError: ("DeploymentConfigInUseException", 400),
+    store.EcsServiceMappedError: ("ECSServiceMappingLimitExceededException", 400),
     store.DeploymentGroupBusyError: ("DeploymentLimitExceededException", 400),
     store.DeploymentCompletedError: ("DeploymentAlreadyCompletedException", 400),
     store.InvalidCursorError: ("InvalidNextTokenException", 400),

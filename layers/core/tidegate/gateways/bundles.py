@@ -98,9 +98,12 @@ class Bundles:
         return Bundle(key, head["ContentLength"], self._sha256(key), source["bundleType"].lower(), etag)
 
     def appspec(self, bundle: Bundle, source_name: str) -> str:
-        """The text of the bundle's AppSpec file; an archive that is not what its type says is found here."""
+        """The text of the bundle's AppSpec file; an archive that is not what its type says is found here.
+
+        A bundle of type yaml or json is the AppSpec itself (AWS Lambda and Amazon ECS).
+        """
         try:
-            data = self._zip_appspec(bundle) if bundle.type == "zip" else self._tar_appspec(bundle)
+            data = self._member_or_all(bundle)
         except _BROKEN as error:
             raise RevisionFault(
                 ErrorCode.INVALID_REVISION,
@@ -149,6 +152,14 @@ class Bundles:
             for chunk in self._client.get_object(Bucket=self._bucket, Key=key)["Body"].iter_chunks(1 << 20):
                 digest.update(chunk)
         return digest.hexdigest()
+
+    def _member_or_all(self, bundle: Bundle) -> bytes | None:
+        if bundle.type in ("yaml", "json"):
+            if bundle.size > _MOST_APPSPEC:
+                return bytes(_MOST_APPSPEC + 1)
+            with translated("reading a bundle"):
+                return self._client.get_object(Bucket=self._bucket, Key=bundle.key)["Body"].read()
+        return self._zip_appspec(bundle) if bundle.type == "zip" else self._tar_appspec(bundle)
 
     def _zip_appspec(self, bundle: Bundle) -> bytes | None:
         file = io.BufferedReader(_RangeReader(self._client, self._bucket, bundle), 1 << 18)

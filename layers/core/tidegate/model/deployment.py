@@ -17,6 +17,19 @@ IN_PLACE_EVENTS: Final = (
     "ValidateService",
 )
 
+#: Lifecycle events of the one target of a traffic shift. Start and End are the deployment's own and are not shown.
+LAMBDA_EVENTS: Final = ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
+ECS_EVENTS: Final = (
+    "BeforeInstall",
+    "Install",
+    "AfterInstall",
+    "AllowTestTraffic",
+    "AfterAllowTestTraffic",
+    "BeforeAllowTraffic",
+    "AllowTraffic",
+    "AfterAllowTraffic",
+)
+
 #: Events whose scripts come from the previous revision and which ``ignoreApplicationStopFailures`` covers.
 PREVIOUS_REVISION_EVENTS: Final = frozenset({"ApplicationStop", "BeforeBlockTraffic", "AfterBlockTraffic"})
 
@@ -36,6 +49,9 @@ class ErrorCode:
     HEALTH_CONSTRAINTS: Final = "HEALTH_CONSTRAINTS"
     HEALTH_CONSTRAINTS_INVALID: Final = "HEALTH_CONSTRAINTS_INVALID"
     INTERNAL_ERROR: Final = "INTERNAL_ERROR"
+    INVALID_ECS_SERVICE: Final = "INVALID_ECS_SERVICE"
+    INVALID_LAMBDA_CONFIGURATION: Final = "INVALID_LAMBDA_CONFIGURATION"
+    INVALID_LAMBDA_FUNCTION: Final = "INVALID_LAMBDA_FUNCTION"
     INVALID_REVISION: Final = "INVALID_REVISION"
     MANUAL_STOP: Final = "MANUAL_STOP"
     NO_INSTANCES: Final = "NO_INSTANCES"

@@ -16,6 +16,12 @@ MAX_DESCRIPTION: Final = 256
 MAX_TAG_KEY: Final = 128
 MAX_TAG_VALUE: Final = 256
 PREDEFINED_PREFIX: Final = "CodeDeployDefault."
+#: The deployment configuration that counts where nobody names one, by compute platform.
+DEFAULT_CONFIGS: Final[Mapping[str, str]] = {
+    "Server": "CodeDeployDefault.OneAtATime",
+    "Lambda": "CodeDeployDefault.LambdaAllAtOnce",
+    "ECS": "CodeDeployDefault.ECSAllAtOnce",
+}
 
 #: The member of a revision location that holds the payload, by revision type.
 PAYLOADS: Final[Mapping[str, str]] = {
@@ -62,3 +68,31 @@ def revision_key(location: Mapping[str, Any]) -> str:
 def application_arn(region: str, account: str, application: str) -> str:
     """ARN of an application."""
     return f"arn:aws:codedeploy:{region}:{account}:application:{application}"
+
+
+def ecs_service_id(service: Mapping[str, str]) -> str:
+    """What a service is known by: ``cluster:service``, whether it is given by names or by ARNs.
+
+    >>> ecs_service_id({"serviceName": "arn:aws:ecs:us-east-1:123456789012:service/prod/web"})
+    'prod:web'
+    >>> ecs_service_id({"serviceName": "web"})
+    'default:web'
+    """
+    name = service["serviceName"].split("/")
+    cluster = name[1] if len(name) == 3 else service.get("clusterName", "default").rpartition("/")[2]
+    return f"{cluster}:{name[-1]}"
+
+
+def shift_target_id(arn: str) -> str:
+    """Id of the target that a Lambda alias' or an ECS service's ARN names; empty for anything else.
+
+    >>> shift_target_id("arn:aws:lambda:us-east-1:123456789012:function:shop:live")
+    'shop:live'
+    >>> shift_target_id("arn:aws:ecs:us-east-1:123456789012:service/prod/web")
+    'prod:web'
+    """
+    if re.match(r"arn:aws[a-z-]*:lambda:", arn):
+        return arn.partition(":function:")[2]
+    if re.match(r"arn:aws[a-z-]*:ecs:", arn) and ":service/" in arn:
+        return ecs_service_id({"serviceName": arn})
+    return ""

@@ -73,7 +73,13 @@ class Deployments:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def create(self, deployment: Mapping[str, Any], *, revision_description: str) -> Item:
+    def create(
+        self,
+        deployment: Mapping[str, Any],
+        *,
+        revision_description: str,
+        registered_as: Mapping[str, Any] | None = None,
+    ) -> Item:
         """Record a new deployment, take its group's lock, and register or renew its revision.
 
         Parameters
@@ -82,6 +88,9 @@ class Deployments:
             The attributes of the deployment item, without keys.
         revision_description
             Description of the revision where it was not registered before.
+        registered_as
+            The revision's location as it is registered, where that holds more than the deployment's own ``location``:
+            the text of an AppSpec that was given as text.
 
         Raises
         ------
@@ -94,13 +103,14 @@ class Deployments:
         """
         application, group = deployment["applicationName"], deployment["deploymentGroupName"]
         item, now = with_keys(deployment), deployment["createTime"]
+        location = registered_as or deployment["location"]
         free = All(Equals("deploymentGroupId", deployment["deploymentGroupId"]), AttributeAbsent("live"))
         lock = {"live": deployment["deploymentId"], "lastAttempted": last_info(item)}
         try:
             self._table.write(
                 Put(item, Absent()),
                 Update(group_key(application, group), set=lock, condition=free),
-                revision_use(application, deployment["location"], description=revision_description, now=now),
+                revision_use(application, location, description=revision_description, now=now),
             )
         except ConditionFailedError as error:
             raise self._creation_error(error, deployment) from None

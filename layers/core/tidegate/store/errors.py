@@ -14,6 +14,7 @@
     └── ConflictError
         ├── ApplicationExistsError · DeploymentGroupExistsError · DeploymentConfigExistsError
         ├── DeploymentConfigInUseError
+        ├── EcsServiceMappedError      the service belongs to another deployment group
         ├── DeploymentGroupBusyError   the group has a live deployment
         ├── DeploymentExistsError      a deployment with this id is there already
         ├── DeploymentCompletedError   the deployment has ended
@@ -22,7 +23,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -166,3 +167,13 @@ class StaleGenerationError(ConflictError):
 
     def __init__(self, deployment_id: str, generation: int) -> None:
         super().__init__(f"Generation {generation} of deployment '{deployment_id}' is no longer the current one.")
+
+
+class EcsServiceMappedError(ConflictError):
+    """Another deployment group has the Amazon ECS service."""
+
+    def __init__(self, services: Sequence[str]) -> None:
+        super().__init__(
+            f"The Amazon ECS service {', '.join(services)} (cluster:service) belongs to another deployment group; "
+            "it can belong to one only."
+        )

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tidegate.store.applications import application_key
 from tidegate.store.configs import config_release, config_use
+from tidegate.store.ecs_mappings import mapping_changes, services_of
 from tidegate.store.errors import (
     ApplicationNotFoundError,
     ConditionFailedError,
@@ -14,6 +15,7 @@ from tidegate.store.errors import (
     DeploymentGroupBusyError,
     DeploymentGroupExistsError,
     DeploymentGroupNotFoundError,
+    EcsServiceMappedError,
     StoreError,
     TableBusyError,
 )
@@ -58,15 +60,18 @@ class Groups:
 
         Raises
         ------
-        ApplicationNotFoundError, DeploymentGroupExistsError, DeploymentConfigNotFoundError
+        ApplicationNotFoundError, DeploymentGroupExistsError, DeploymentConfigNotFoundError, EcsServiceMappedError
         """
         application, group = info["applicationName"], info["deploymentGroupName"]
         pk, sk = group_key(application, group)
         item = {"PK": pk, "SK": sk, "deploymentGroupId": group_id, "info": dict(info), "tags": list(tags)}
         writes: list[Write] = [Check(application_key(application), Present()), Put(item, Absent())]
+        used, mapped = config_use(info["deploymentConfigName"], group_id), mapping_changes({}, info, group_id)
         try:
-            self._table.write(*writes, *config_use(info["deploymentConfigName"], group_id))
+            self._table.write(*writes, *used, *mapped)
         except ConditionFailedError as error:
+            if error.index >= len(writes) + len(used):
+                raise EcsServiceMappedError(services_of(info)) from None
             raise self._creation_error(error.index, info) from None
 
     def _creation_error(self, index: int, info: Mapping[str, Any]) -> StoreError:
@@ -109,7 +114,7 @@ class Groups:
             The new name is taken.
         DeploymentGroupBusyError
             The name cannot change while a deployment is live.
-        DeploymentConfigNotFoundError
+        DeploymentConfigNotFoundError, EcsServiceMappedError
         """
         for _ in range(_TRIES):
             item = self.get(application, group)
@@ -128,12 +133,14 @@ class Groups:
         if config != old["deploymentConfigName"]:
             used += config_use(config, group_id) + config_release(old["deploymentConfigName"], group_id)
         try:
-            self._table.write(*writes, *used)
+            self._table.write(*writes, *used, *mapping_changes(old, info, group_id))
         except ConditionFailedError as error:
             if error.index == 0:
                 return False
             if error.index < len(writes):
                 raise DeploymentGroupExistsError(old["applicationName"], group) from None
+            if error.index >= len(writes) + len(used):
+                raise EcsServiceMappedError(services_of(info)) from None
             raise DeploymentConfigNotFoundError(config) from None
         return True
 
@@ -170,7 +177,8 @@ class Groups:
             )
             try:
                 release = config_release(item["info"]["deploymentConfigName"], group_id)
-                self._table.write(Delete((item["PK"], item["SK"]), same), *release)
+                freed = mapping_changes(item["info"], {}, group_id)
+                self._table.write(Delete((item["PK"], item["SK"]), same), *release, *freed)
             except ConditionFailedError:
                 continue  # Deleted or changed by someone else meanwhile: look again.
             return

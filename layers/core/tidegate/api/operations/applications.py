@@ -18,15 +18,12 @@ Given = Mapping[str, Any]
 
 def create_application(call: Call, given: Given) -> dict[str, Any]:
     """CreateApplication: not idempotent, as in CodeDeploy."""
-    platform = given.get("computePlatform", "Server")
-    if platform != "Server":
-        raise not_yet("InvalidComputePlatformException", f"Compute platform {platform} is")
     check_tags(given.get("tags", ()))
     application_id = call.services.new_uuid()
     call.services.applications.create(
         given["applicationName"],
         application_id=application_id,
-        platform=platform,
+        platform=given.get("computePlatform", "Server"),
         now=call.services.clock(),
         tags=given.get("tags", ()),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate.api.errors import ApiError, not_yet
+from tidegate.api.errors import ApiError
 from tidegate.api.paging import Paging
+from tidegate.api.rules.configs import check_config
 from tidegate.api.services import Call
 from tidegate.model.names import PREDEFINED_PREFIX
 from tidegate.store.configs import is_predefined
@@ -17,22 +18,16 @@ Given = Mapping[str, Any]
 def create_deployment_config(call: Call, given: Given) -> dict[str, Any]:
     """CreateDeploymentConfig: it never changes once created."""
     name, platform = given["deploymentConfigName"], given.get("computePlatform", "Server")
-    if platform != "Server":
-        raise not_yet("InvalidComputePlatformException", f"Compute platform {platform} is")
     if name.startswith(PREDEFINED_PREFIX) and not is_predefined(name):
         message = f"Names that begin with '{PREDEFINED_PREFIX}' are reserved: {name!r}."
         raise ApiError("InvalidDeploymentConfigNameException", message)
-    if "trafficRoutingConfig" in given:
-        message = "'trafficRoutingConfig' is for AWS Lambda and Amazon ECS; a server has 'minimumHealthyHosts'."
-        raise ApiError("InvalidTrafficRoutingConfigurationException", message)
-    if "zonalConfig" in given:
-        raise not_yet("InvalidZonalDeploymentConfigurationException", "Deployments by Availability Zone are")
+    settings = check_config(given, platform)
     config_id = call.services.new_uuid()
     call.services.configs.create(
         {
             "deploymentConfigId": config_id,
             "deploymentConfigName": name,
-            "minimumHealthyHosts": _minimum(given.get("minimumHealthyHosts", {})),
+            **settings,
             "computePlatform": platform,
             "createTime": call.services.clock(),
         }
@@ -60,13 +55,3 @@ def delete_deployment_config(call: Call, given: Given) -> dict[str, Any]:
         raise ApiError("InvalidOperationException", message)
     call.services.configs.delete(name)
     return {}
-
-
-def _minimum(minimum: Mapping[str, Any]) -> dict[str, Any]:
-    code, kind, value = "InvalidMinimumHealthyHostValueException", minimum.get("type"), minimum.get("value")
-    if kind is None or value is None:
-        raise ApiError(code, "A server's configuration needs 'minimumHealthyHosts' with 'type' and 'value'.")
-    if value < 0 or (kind == "FLEET_PERCENT" and value > 99):
-        span = "0 to 99" if kind == "FLEET_PERCENT" else "0 or more"
-        raise ApiError(code, f"'minimumHealthyHosts.value' must be {span} for {kind}; not {value}.")
-    return {"type": kind, "value": value}

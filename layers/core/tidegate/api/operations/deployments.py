@@ -10,18 +10,14 @@ from typing import Any, Final
 from tidegate.api.errors import ApiError, not_yet
 from tidegate.api.operations.groups import group_of
 from tidegate.api.paging import PAGE_SIZE, Paging, take
-from tidegate.api.rules.common import (
-    check_alarms,
-    check_auto_rollback,
-    check_batch,
-    check_deployment_id,
-    check_description,
-)
-from tidegate.api.rules.groups import IN_PLACE
+from tidegate.api.rules.common import check_batch, check_deployment_id
+from tidegate.api.rules.contents import has_content, without_content
+from tidegate.api.rules.deployments import check_config_fits, check_fits_group, check_new
 from tidegate.api.rules.revisions import check_location
+from tidegate.api.rules.settings import platform_of
+from tidegate.api.rules.styles import IN_PLACE, filled_style
 from tidegate.api.services import Call, ExecutionsBusyError
-from tidegate.model.names import revision_key
-from tidegate.store.configs import DEFAULT_CONFIG
+from tidegate.model.names import DEFAULT_CONFIGS, revision_key
 from tidegate.store.deployments import OVERVIEW
 from tidegate.store.errors import DeploymentExistsError
 from tidegate.store.table import Item
@@ -31,53 +27,41 @@ Given = Mapping[str, Any]
 _log = logging.getLogger(__name__)
 _FIRST_GENERATION: Final = 1
 _DRAWS: Final = 3
+#: Settings that a deployment takes over as they are, and shows.
+_FROM_GROUP: Final = ("loadBalancerInfo", "blueGreenDeploymentConfiguration", "ecsServices")
+_FROM_CALL: Final = ("description", "overrideAlarmConfiguration")
 
 
 def create_deployment(call: Call, given: Given) -> dict[str, Any]:
     """CreateDeployment: record it, then start its execution."""
-    _check(given)
+    check_new(given)
+    if given.get("deploymentMode", "STANDARD") == "RESTART":
+        raise not_yet("InvalidInputException", "Deployment mode RESTART is")
     group = group_of(call, given["applicationName"], given.get("deploymentGroupName"))
-    attributes = _attributes(call, given, group)
-    deployment = _recorded(call, attributes)
+    check_fits_group(given, group["info"])
+    location = _location(call, given, group)
+    attributes = _attributes(call, given, group, without_content(location))
+    deployment = _recorded(call, attributes, location)
     _start(call, deployment)
     return {"deploymentId": deployment["deploymentId"]}
 
 
-def _check(given: Given) -> None:
-    check_description(given.get("description"))
-    check_auto_rollback(given.get("autoRollbackConfiguration"))
-    check_alarms("overrideAlarmConfiguration", given.get("overrideAlarmConfiguration"))
-    if given.get("deploymentMode", "STANDARD") == "RESTART":
-        raise not_yet("InvalidInputException", "Deployment mode RESTART is")
-    if given.get("targetInstances"):
-        message = "'targetInstances' is for blue/green deployments; this group deploys in place."
-        raise ApiError("InvalidTargetInstancesException", message)
-    if (given.get("overrideAlarmConfiguration") or {}).get("enabled"):
-        raise not_yet("InvalidAlarmConfigException", "Alarms that stop a deployment are")
-    if (given.get("ec2DeploymentOptions") or {}).get("autoScalingGroupProcessesToSuspend"):
-        message = "The deployment group has no Auto Scaling group whose processes could be suspended."
-        raise ApiError("InvalidAutoScalingGroupProcessToSuspendException", message)
-
-
-def _attributes(call: Call, given: Given, group: Item) -> dict[str, Any]:
+def _attributes(call: Call, given: Given, group: Item, location: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes of the new deployment's item; its id is drawn later."""
     info = group["info"]
-    location = _location(call, given, group)
+    platform = platform_of(info)
     config = call.services.configs.get(
-        given.get("deploymentConfigName") or info.get("deploymentConfigName") or DEFAULT_CONFIG
+        given.get("deploymentConfigName") or info.get("deploymentConfigName") or DEFAULT_CONFIGS[platform]
     )
-    if config["computePlatform"] != "Server":
-        message = f"The deployment configuration '{config['deploymentConfigName']}' is for {config['computePlatform']}."
-        raise ApiError("InvalidComputePlatformException", message)
+    check_config_fits(config, platform)
     rollback = given.get("autoRollbackConfiguration") or info.get("autoRollbackConfiguration") or {}
     found = {
         "applicationName": given["applicationName"],
         "deploymentGroupName": info["deploymentGroupName"],
         "deploymentGroupId": group["deploymentGroupId"],
         "deploymentConfigName": config["deploymentConfigName"],
-        "minimum": config["minimumHealthyHosts"],
-        "computePlatform": "Server",
-        "deploymentStyle": {**IN_PLACE, **info.get("deploymentStyle", {})},
+        "computePlatform": platform,
+        "deploymentStyle": filled_style(info.get("deploymentStyle"), platform),
         "location": location,
         "revisionKey": revision_key(location),
         "status": "Created",
@@ -91,40 +75,47 @@ def _attributes(call: Call, given: Given, group: Item) -> dict[str, Any]:
         "generation": _FIRST_GENERATION,
         "caller": call.caller,
     }
-    if given.get("description"):
-        found["description"] = given["description"]
+    # Fixed now: what is changed in configuration or group later is for later deployments.
+    for name, source in (("minimum", "minimumHealthyHosts"), ("trafficRouting", "trafficRoutingConfig")):
+        if source in config:
+            found[name] = config[source]
+    kept = {name: info[name] for name in _FROM_GROUP if info.get(name)}
+    kept |= {name: given[name] for name in _FROM_CALL if given.get(name)}
     if "targetRevision" in group:
-        found["previousRevision"] = group["targetRevision"]
+        kept["previousRevision"] = group["targetRevision"]
     if info.get("triggerConfigurations"):
         # Those of now: who is told of a deployment does not hang on what becomes of its group.
-        found["triggers"] = info["triggerConfigurations"]
-    return found
+        kept["triggers"] = info["triggerConfigurations"]
+    return found | kept
 
 
 def _location(call: Call, given: Given, group: Item) -> dict[str, Any]:
+    """The revision's location; that of an AppSpec given as text holds the text where it is not registered yet."""
     location = given.get("revision") or group.get("targetRevision")
     if not location:
         message = "'revision' is required: the deployment group has no revision yet that could be deployed again."
         raise ApiError("RevisionRequiredException", message)
-    found = check_location(location, buckets=call.services.settings.revision_buckets)
-    if found["revisionType"] != "S3":
+    found = check_location(location, platform_of(group["info"]), buckets=call.services.settings.revision_buckets)
+    if found["revisionType"] == "GitHub":
         raise not_yet("InvalidRevisionException", f"Deployments of {found['revisionType']} revisions are")
+    if not has_content(found):
+        call.services.revisions.get(given["applicationName"], found)
     return found
 
 
-def _recorded(call: Call, attributes: Mapping[str, Any]) -> Item:
+def _recorded(call: Call, attributes: Mapping[str, Any], location: Mapping[str, Any]) -> Item:
     """Record the deployment under an id that is free; the last draw's error is the caller's."""
     for _ in range(_DRAWS - 1):
         with suppress(DeploymentExistsError):
-            return _record(call, attributes)
-    return _record(call, attributes)
+            return _record(call, attributes, location)
+    return _record(call, attributes, location)
 
 
-def _record(call: Call, attributes: Mapping[str, Any]) -> Item:
+def _record(call: Call, attributes: Mapping[str, Any], location: Mapping[str, Any]) -> Item:
     deployment_id = call.services.new_id()
     description = f"Registered by deployment {deployment_id}"
     deployment = {**attributes, "deploymentId": deployment_id}
-    return call.services.deployments.create(deployment, revision_description=description)
+    return call.services.deployments.create(deployment, revision_description=description, registered_as=location)
 
 
 def _start(call: Call, deployment: Item) -> None:

@@ -3,40 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from tidegate.api.errors import ApiError
 from tidegate.api.paging import PAGE_SIZE, Paging, take
 from tidegate.api.rules.common import check_batch, check_tags
-from tidegate.api.rules.groups import IN_PLACE, check_given, filled_filters
+from tidegate.api.rules.groups import check_config_fits, check_given, check_settings
+from tidegate.api.rules.settings import changed_settings, new_settings, platform_of
 from tidegate.api.services import Call
-from tidegate.store.configs import DEFAULT_CONFIG
 from tidegate.store.errors import DeploymentGroupBusyError, DeploymentGroupNotFoundError
 from tidegate.store.groups import group_key
 from tidegate.store.table import Item
 
 Given = Mapping[str, Any]
 
-_NOT_SETTINGS: Final = ("tags", "currentDeploymentGroupName", "newDeploymentGroupName")
-_DEFAULTS: Final[Mapping[str, Any]] = {
-    "deploymentConfigName": DEFAULT_CONFIG,
-    "ec2TagFilters": [],
-    "onPremisesInstanceTagFilters": [],
-    "autoScalingGroups": [],
-    "triggerConfigurations": [],
-    "deploymentStyle": IN_PLACE,
-    "outdatedInstancesStrategy": "UPDATE",
-    "terminationHookEnabled": False,
-}
-
 
 def create_deployment_group(call: Call, given: Given) -> dict[str, Any]:
     """CreateDeploymentGroup. A group that selects nothing is accepted; its deployments fail for want of instances."""
     check_given(given)
     check_tags(given.get("tags", ()))
-    call.services.applications.get(given["applicationName"])
-    info = _settings({**_DEFAULTS}, given)
-    _check_config(call, info["deploymentConfigName"])
+    platform = call.services.applications.get(given["applicationName"])["computePlatform"]
+    info = new_settings(given, platform)
+    _check_config(call, info["deploymentConfigName"], platform)
+    check_settings(info)
     group_id = call.services.new_uuid()
     call.services.groups.create(group_id, info, tags=given.get("tags", ()))
     return {"deploymentGroupId": group_id}
@@ -76,14 +65,18 @@ def update_deployment_group(call: Call, given: Given) -> dict[str, Any]:
     """UpdateDeploymentGroup: what is absent stays, an empty list clears."""
     check_given(given)
     application, group = given["applicationName"], given["currentDeploymentGroupName"]
-    call.services.applications.get(application)
+    platform = call.services.applications.get(application)["computePlatform"]
     if "deploymentConfigName" in given:
-        _check_config(call, given["deploymentConfigName"])
+        _check_config(call, given["deploymentConfigName"], platform)
     name = given.get("newDeploymentGroupName") or group
+
+    def changed(item: Item) -> dict[str, Any]:
+        info = changed_settings(item["info"], {**given, "deploymentGroupName": name})
+        check_settings(info)
+        return info
+
     try:
-        call.services.groups.update(
-            application, group, lambda item: _settings(item["info"], {**given, "deploymentGroupName": name})
-        )
+        call.services.groups.update(application, group, changed)
     except DeploymentGroupBusyError as error:
         message = f"{error}; it can be renamed when that has ended."
         raise ApiError("InvalidInputException", message) from None
@@ -108,26 +101,8 @@ def group_of(call: Call, application: str, group: str | None) -> Item:
         raise ApiError("DeploymentGroupDoesNotExistException", str(error)) from None
 
 
-def _settings(info: Mapping[str, Any], given: Given) -> dict[str, Any]:
-    """The settings after a call: those there were, with those given in their place."""
-    new = {**info, **{name: value for name, value in given.items() if name not in _NOT_SETTINGS}}
-    new["deploymentStyle"] = {**IN_PLACE, **new["deploymentStyle"]}
-    new["ec2TagFilters"] = filled_filters(new["ec2TagFilters"])
-    groups = (new.get("ec2TagSet") or {}).get("ec2TagSetList") or []
-    if given.get("ec2TagFilters") or not groups:
-        # One way of selecting takes the place of the other.
-        new.pop("ec2TagSet", None)
-    else:
-        new["ec2TagSet"] = {"ec2TagSetList": [filled_filters(group) for group in groups]}
-        new["ec2TagFilters"] = []
-    return new
-
-
-def _check_config(call: Call, name: str) -> None:
-    platform = call.services.configs.get(name)["computePlatform"]
-    if platform != "Server":
-        message = f"The deployment configuration '{name}' is for {platform}; this application's platform is Server."
-        raise ApiError("InvalidComputePlatformException", message)
+def _check_config(call: Call, name: str, platform: str) -> None:
+    check_config_fits(name, call.services.configs.get(name)["computePlatform"], platform)
 
 
 def _shown(item: Item) -> dict[str, Any]:
@@ -136,7 +111,7 @@ def _shown(item: Item) -> dict[str, Any]:
     shown: dict[str, Any] = {
         **info,
         "deploymentGroupId": item["deploymentGroupId"],
-        "computePlatform": "Server",
+        "computePlatform": platform_of(info),
         "autoScalingGroups": [{"name": name} for name in info["autoScalingGroups"]],
     }
     links = {

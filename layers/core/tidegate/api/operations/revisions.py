@@ -8,9 +8,10 @@ from typing import Any
 from tidegate.api.errors import ApiError
 from tidegate.api.paging import Paging
 from tidegate.api.rules.common import check_batch, check_description
+from tidegate.api.rules.contents import without_content
 from tidegate.api.rules.revisions import check_location
 from tidegate.api.services import Call
-from tidegate.model.names import revision_key
+from tidegate.model.names import PAYLOADS, revision_key
 from tidegate.store.revisions import revision_item_key
 from tidegate.store.table import Item
 
@@ -20,8 +21,11 @@ Given = Mapping[str, Any]
 def register_application_revision(call: Call, given: Given) -> dict[str, Any]:
     """RegisterApplicationRevision: a second time renews the description."""
     check_description(given.get("description"))
-    call.services.applications.get(given["applicationName"])
-    location = check_location(given["revision"], buckets=call.services.settings.revision_buckets)
+    platform = call.services.applications.get(given["applicationName"])["computePlatform"]
+    location = check_location(
+        given["revision"], platform, buckets=call.services.settings.revision_buckets, content=True
+    )
+    _check_text(location, platform)
     call.services.revisions.register(
         given["applicationName"], location, description=given.get("description"), now=call.services.clock()
     )
@@ -31,8 +35,8 @@ def register_application_revision(call: Call, given: Given) -> dict[str, Any]:
 def get_application_revision(call: Call, given: Given) -> dict[str, Any]:
     """GetApplicationRevision."""
     application = given["applicationName"]
-    call.services.applications.get(application)
-    item = call.services.revisions.get(application, check_location(given["revision"]))
+    platform = call.services.applications.get(application)["computePlatform"]
+    item = call.services.revisions.get(application, check_location(given["revision"], platform))
     used_by = _used_by(call, application)
     return {"applicationName": application, "revision": item["location"], "revisionInfo": _generic(item, used_by)}
 
@@ -41,12 +45,16 @@ def batch_get_application_revisions(call: Call, given: Given) -> dict[str, Any]:
     """BatchGetApplicationRevisions: unknown revisions are told in ``errorMessage``."""
     application = given["applicationName"]
     check_batch("revisions", given["revisions"], 25)
-    call.services.applications.get(application)
-    keys = [revision_item_key(application, revision_key(check_location(each))) for each in given["revisions"]]
+    platform = call.services.applications.get(application)["computePlatform"]
+    locations = [check_location(each, platform) for each in given["revisions"]]
+    keys = [revision_item_key(application, revision_key(each)) for each in locations]
     found = call.services.table.get_many(keys)
     used_by = _used_by(call, application)
     shown = [
-        {"revisionLocation": found[key]["location"], "genericRevisionInfo": _generic(found[key], used_by)}
+        {
+            "revisionLocation": without_content(found[key]["location"]),
+            "genericRevisionInfo": _generic(found[key], used_by),
+        }
         for key in dict.fromkeys(keys)
         if key in found
     ]
@@ -66,7 +74,22 @@ def list_application_revisions(call: Call, given: Given) -> dict[str, Any]:
     order = given.get("sortBy", "registerTime")
     rows.sort(key=lambda item: (item.get(order, 0), item["SK"]), reverse=given.get("sortOrder") == "descending")
     page, token = paging.of_rows(rows, key=lambda item: str(item["SK"]))
-    return {"revisions": [item["location"] for item in page], **token}
+    return {"revisions": [without_content(item["location"]) for item in page], **token}
+
+
+def _check_text(location: Mapping[str, Any], platform: str) -> None:
+    """Refuse an AppSpec given as text that no deployment could use; one that lies elsewhere is read when deployed."""
+    payload = location[PAYLOADS[location["revisionType"]]]
+    if "content" not in payload:
+        return
+    # Imported here: few calls read an AppSpec, and a cold start should not pay for it.
+    from tidegate.appspec import AppSpecError, compile_ecs_appspec, compile_lambda_appspec
+
+    compiled = compile_lambda_appspec if platform == "Lambda" else compile_ecs_appspec
+    try:
+        compiled(payload["content"])
+    except AppSpecError as error:
+        raise ApiError("InvalidRevisionException", f"The AppSpec cannot be used: {error}") from None
 
 
 def _wanted(item: Item, given: Given, used_by: Mapping[str, list[str]]) -> bool:

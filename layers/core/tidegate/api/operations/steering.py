@@ -48,15 +48,17 @@ def stop_deployment(call: Call, given: Given) -> dict[str, Any]:
 
 
 def continue_deployment(call: Call, given: Given) -> dict[str, Any]:
-    """ContinueDeployment: there is nothing to continue in place."""
-    _live(call, given)
-    raise _in_place()
+    """ContinueDeployment: there is nothing to continue in place, nor with AWS Lambda."""
+    item = _live(call, given)
+    if item.get("computePlatform") == "ECS":
+        message = f"The deployment is {item['status']}; it can be continued while it is Ready."
+        raise ApiError("DeploymentIsNotInReadyStateException", message)
+    raise _nothing_waits(item)
 
 
 def skip_wait_time_for_instance_termination(call: Call, given: Given) -> dict[str, Any]:
-    """SkipWaitTimeForInstanceTermination: there is nothing to wait for in place."""
-    _live(call, given)
-    raise _in_place()
+    """SkipWaitTimeForInstanceTermination: there is nothing to wait for in place, nor without instances."""
+    raise _nothing_waits(_live(call, given))
 
 
 def _live(call: Call, given: Given) -> Item:
@@ -68,6 +70,8 @@ def _live(call: Call, given: Given) -> Item:
     return item
 
 
-def _in_place() -> ApiError:
-    message = "The deployment is in place: it neither waits to be continued nor for instances to be terminated."
+def _nothing_waits(item: Item) -> ApiError:
+    platform = item.get("computePlatform", "Server")
+    which = "in place" if platform == "Server" else f"of platform {platform}"
+    message = f"The deployment is {which}: it neither waits to be continued nor for instances to be terminated."
     return ApiError("UnsupportedActionForDeploymentTypeException", message)

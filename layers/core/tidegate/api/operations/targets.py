@@ -13,6 +13,7 @@ from tidegate.api.progress import merged
 from tidegate.api.rules.common import check_batch, check_deployment_id
 from tidegate.api.services import Call
 from tidegate.model.deployment import IN_PLACE_EVENTS
+from tidegate.model.names import shift_target_id
 from tidegate.store.table import Item
 
 Given = Mapping[str, Any]
@@ -21,6 +22,10 @@ _log = logging.getLogger(__name__)
 _STATUSES: Final = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Unknown", "Ready")
 _LABELS: Final = ("Blue", "Green")
 _READERS: Final = 8
+#: A cluster's and a service's name with a colon between them.
+_LONGEST_PAIR: Final = 511
+#: The member of ``DeploymentTarget`` that holds a target, by its type.
+_MEMBERS: Final = {"InstanceTarget": "instanceTarget", "LambdaTarget": "lambdaTarget", "ECSTarget": "ecsTarget"}
 
 
 def get_deployment_target(call: Call, given: Given) -> dict[str, Any]:
@@ -29,8 +34,10 @@ def get_deployment_target(call: Call, given: Given) -> dict[str, Any]:
 
 
 def batch_get_deployment_targets(call: Call, given: Given) -> dict[str, Any]:
-    """BatchGetDeploymentTargets: at most 25; one that is not part of the deployment is an error."""
+    """BatchGetDeploymentTargets: at most 25, of Lambda and ECS one; what is no part of the deployment is an error."""
     check_batch("targetIds", given["targetIds"], 25, "DeploymentTargetListSizeExceededException")
+    if len(given["targetIds"]) > 1:
+        _check_one_target(call.services.deployments.get(check_deployment_id(given["deploymentId"])))
     return {"deploymentTargets": _read(call, given["deploymentId"], given["targetIds"])}
 
 
@@ -48,6 +55,13 @@ def list_deployment_targets(call: Call, given: Given) -> dict[str, Any]:
         fleet = [each for each in fleet if statuses.get(each, "Pending") in wanted]
     page, token = paging.of_rows([{"id": each} for each in fleet], key=lambda row: str(row["id"]))
     return {"targetIds": [row["id"] for row in page], **token}
+
+
+def _check_one_target(deployment: Item) -> None:
+    platform = deployment.get("computePlatform", "Server")
+    if platform != "Server":
+        message = f"A deployment of platform {platform} has one target; ask for that one."
+        raise ApiError("DeploymentTargetListSizeExceededException", message)
 
 
 def _check_filters(filters: Mapping[str, Sequence[str]]) -> None:
@@ -94,8 +108,9 @@ def _read(call: Call, deployment_id: str, names: Sequence[str]) -> list[dict[str
 
 def target_id_of(name: str) -> str:
     """The id of a target named by its id or its ARN."""
-    target_id = name.rpartition("/")[2] if name.startswith("arn:") else name
-    if not 1 <= len(target_id) <= 100 or not target_id.isprintable() or " " in target_id:
+    target_id = shift_target_id(name) or (name.rpartition("/")[2] if name.startswith("arn:") else name)
+    longest = _LONGEST_PAIR if ":" in target_id else 100
+    if not 1 <= len(target_id) <= longest or not target_id.isprintable() or " " in target_id:
         message = f"A target is named by the id or the ARN of an instance; not {name[:80]!r}."
         raise ApiError("InvalidDeploymentTargetIdException", message)
     return target_id
@@ -130,4 +145,5 @@ def _progress(call: Call, deployment_id: str, items: Sequence[Item]) -> dict[str
 
 def _shown(deployment_id: str, item: Mapping[str, Any]) -> dict[str, Any]:
     """``DeploymentTarget``: the item's attributes bear the API's names."""
-    return {"deploymentTargetType": "InstanceTarget", "instanceTarget": {**item, "deploymentId": deployment_id}}
+    kind = str(item.get("kind", "InstanceTarget"))
+    return {"deploymentTargetType": kind, _MEMBERS[kind]: {**item, "deploymentId": deployment_id}}

@@ -1,91 +1,104 @@
-"""Deployment groups: what their settings must satisfy, and what of CodeDeploy's choice is not there yet."""
+"""Deployment groups: what their settings must satisfy, and what of CodeDeploy's choice is not there yet.
+
+Errors come in a fixed order: what one call gives by itself (role, tags, Auto Scaling, balancers, ECS, triggers, alarms,
+rollback), then what the application is and whether the configuration exists, then what fits together.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from tidegate.api.errors import ApiError, not_yet
+from tidegate.api.rules.balancers import check_balancers, check_balancers_fit
 from tidegate.api.rules.common import check_alarms, check_auto_rollback
-from tidegate.model.names import MAX_TAG_KEY, MAX_TAG_VALUE
+from tidegate.api.rules.ecs_services import check_services, check_services_fit
+from tidegate.api.rules.scaling import check_auto_scaling_groups, check_suspended, check_suspended_fit, suspended
+from tidegate.api.rules.selectors import check_selectors
+from tidegate.api.rules.settings import platform_of
+from tidegate.api.rules.styles import check_blue_green, check_style
+from tidegate.api.rules.triggers import check_triggers, check_triggers_fit
 
-_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.{1,512}")
-IN_PLACE: Final = {"deploymentType": "IN_PLACE", "deploymentOption": "WITHOUT_TRAFFIC_CONTROL"}
+_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\x21-\x7e]{1,512}")
+#: What only servers have, and what it is called to give it to another platform.
+_SERVERS_ONLY: Final[Mapping[str, str]] = {
+    "ec2TagFilters": "InvalidEC2TagException",
+    "ec2TagSet": "InvalidEC2TagException",
+    "onPremisesInstanceTagFilters": "InvalidTagException",
+    "onPremisesTagSet": "InvalidTagException",
+    "autoScalingGroups": "InvalidAutoScalingGroupException",
+    "terminationHookEnabled": "InvalidAutoScalingGroupException",
+    "ec2DeploymentOptions": "InvalidAutoScalingGroupProcessToSuspendException",
+}
 
 
 def check_given(given: Mapping[str, Any]) -> None:
-    """Check what one call of CreateDeploymentGroup or UpdateDeploymentGroup gives."""
+    """Check what one call of CreateDeploymentGroup or UpdateDeploymentGroup gives, seen by itself."""
     if "serviceRoleArn" in given and not _ROLE.fullmatch(given["serviceRoleArn"]):
         message = f"'serviceRoleArn' must be the ARN of an IAM role; not {given['serviceRoleArn'][:80]!r}."
         raise ApiError("InvalidRoleException", message)
-    _check_selectors(given, "ec2TagFilters", "ec2TagSet", "InvalidEC2Tag")
-    _check_selectors(given, "onPremisesInstanceTagFilters", "onPremisesTagSet", "InvalidTag")
-    check_auto_rollback(given.get("autoRollbackConfiguration"))
+    check_selectors(given)
+    check_auto_scaling_groups(given.get("autoScalingGroups") or ())
+    check_suspended(given.get("ec2DeploymentOptions"))
+    check_balancers(given.get("loadBalancerInfo"))
+    check_services(given.get("ecsServices") or ())
+    check_triggers(given.get("triggerConfigurations") or ())
     check_alarms("alarmConfiguration", given.get("alarmConfiguration"))
-    _refuse_what_is_not_there(given)
+    check_auto_rollback(given.get("autoRollbackConfiguration"))
 
 
-def filled_filters(filters: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Tag filters with their type, which may be left out where key and value tell it."""
-    return [{**each, "Type": _type(each)} for each in filters]
+def check_settings(info: Mapping[str, Any]) -> None:
+    """Check that the settings a group would have fit together, and that this version can do what they ask for."""
+    platform = platform_of(info)
+    if platform != "Server":
+        _check_not_of_servers(info, platform)
+    check_services_fit(info, platform)
+    check_style(info["deploymentStyle"], platform)
+    check_balancers_fit(info, platform)
+    check_blue_green(info, platform)
+    groups = info.get("autoScalingGroups") or ()
+    check_suspended_fit(info.get("ec2DeploymentOptions"), info["deploymentStyle"], groups)
+    check_triggers_fit(info.get("triggerConfigurations") or (), platform)
+    if platform == "Server":
+        _refuse_what_is_not_there(info)
 
 
-def _check_selectors(given: Mapping[str, Any], flat: str, nested: str, error: str) -> None:
-    groups = (given.get(nested) or {}).get(f"{nested}List") or []
-    if given.get(flat) and groups:
-        combination = {"ec2TagSet": "InvalidEC2TagCombinationException"}
-        code = combination.get(nested, "InvalidOnPremisesTagCombinationException")
-        raise ApiError(code, f"Give '{flat}' or '{nested}', not both.")
-    if len(groups) > 3 or any(len(group) > 10 for group in groups):
-        message = f"'{nested}' may hold 3 groups of 10 tags each."
-        raise ApiError("TagSetListLimitExceededException", message)
-    for group in [given.get(flat) or [], *groups]:
-        for each in group:
-            _check_filter(each, f"{error}Exception")
+def check_config_fits(name: str, config_platform: str, platform: str) -> None:
+    """A group's deployment configuration is one of its platform's."""
+    if config_platform != platform:
+        message = f"The deployment configuration '{name}' is for {config_platform}; this application is for {platform}."
+        raise ApiError("InvalidTrafficRoutingConfigurationException", message)
 
 
-def _check_filter(each: Mapping[str, str], code: str) -> None:
-    kind, key, value = _type(each), each.get("Key"), each.get("Value")
-    needs_key, needs_value = kind != "VALUE_ONLY", kind != "KEY_ONLY"
-    # A value may be empty text, a key may not.
-    if (needs_key and not key) or (needs_value and value is None):
-        needed = " and ".join(name for name, need in (("Key", needs_key), ("Value", needs_value)) if need)
-        raise ApiError(code, f"A tag filter of type {kind} needs {needed}: {dict(each)}.")
-    if len(key or "") > MAX_TAG_KEY or len(value or "") > MAX_TAG_VALUE:
-        raise ApiError(code, f"A tag filter has a key of at most {MAX_TAG_KEY}, a value of {MAX_TAG_VALUE} characters.")
+def _check_not_of_servers(info: Mapping[str, Any], platform: str) -> None:
+    for name, code in _SERVERS_ONLY.items():
+        if info.get(name):
+            raise ApiError(code, f"'{name}' is for servers; this application's platform is {platform}.")
+    # UPDATE is what everybody has who does not choose, and some clients always send it.
+    if info.get("outdatedInstancesStrategy", "UPDATE") != "UPDATE":
+        message = f"'outdatedInstancesStrategy' is for servers; this application's platform is {platform}."
+        raise ApiError("InvalidInputException", message)
 
 
-def _type(each: Mapping[str, str]) -> str:
-    if "Type" in each:
-        return each["Type"]
-    if "Key" in each:
-        return "KEY_AND_VALUE" if "Value" in each else "KEY_ONLY"
-    return "VALUE_ONLY"
-
-
-def _refuse_what_is_not_there(given: Mapping[str, Any]) -> None:
-    style = {**IN_PLACE, **given.get("deploymentStyle", {})}
-    if style["deploymentType"] == "BLUE_GREEN":
-        raise not_yet("InvalidDeploymentStyleException", "Blue/green deployments are")
-    if style["deploymentOption"] == "WITH_TRAFFIC_CONTROL":
-        raise not_yet("InvalidDeploymentStyleException", "Deployments behind a load balancer are")
-    if given.get("blueGreenDeploymentConfiguration"):
-        raise not_yet("InvalidBlueGreenDeploymentConfigurationException", "Blue/green deployments are")
-    if (given.get("alarmConfiguration") or {}).get("enabled"):
-        raise not_yet("InvalidAlarmConfigException", "Alarms that stop a deployment are")
-    suspend = (given.get("ec2DeploymentOptions") or {}).get("autoScalingGroupProcessesToSuspend")
+def _refuse_what_is_not_there(info: Mapping[str, Any]) -> None:
+    style = info["deploymentStyle"]
+    suspends = suspended(info.get("ec2DeploymentOptions"))
     refused = (
-        (given.get("autoScalingGroups"), "InvalidAutoScalingGroupException", "Auto Scaling groups are"),
-        (given.get("terminationHookEnabled"), "InvalidAutoScalingGroupException", "Termination hooks are"),
-        (suspend, "InvalidAutoScalingGroupProcessToSuspendException", "Suspended Auto Scaling processes are"),
-        (given.get("ecsServices"), "InvalidECSServiceException", "Amazon ECS services are"),
-        (given.get("onPremisesInstanceTagFilters"), "InvalidTagException", "On-premises instances are"),
+        (style["deploymentType"] == "BLUE_GREEN", "InvalidDeploymentStyleException", "Blue/green deployments are"),
         (
-            (given.get("onPremisesTagSet") or {}).get("onPremisesTagSetList"),
-            "InvalidTagException",
-            "On-premises instances are",
+            style["deploymentOption"] == "WITH_TRAFFIC_CONTROL",
+            "InvalidDeploymentStyleException",
+            "Deployments behind a load balancer are",
         ),
+        (
+            (info.get("alarmConfiguration") or {}).get("enabled"),
+            "InvalidAlarmConfigException",
+            "Alarms that stop a deployment are",
+        ),
+        (suspends, "InvalidAutoScalingGroupProcessToSuspendException", "Suspended Auto Scaling processes are"),
+        (info.get("autoScalingGroups"), "InvalidAutoScalingGroupException", "Auto Scaling groups are"),
+        (info.get("terminationHookEnabled"), "InvalidAutoScalingGroupException", "Termination hooks are"),
     )
     for wanted, code, what in refused:
         if wanted:

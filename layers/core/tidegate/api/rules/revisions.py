@@ -8,21 +8,42 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from tidegate.api.errors import ApiError
+from tidegate.api.rules.contents import check_content
 from tidegate.model.names import PAYLOADS
 
 _CODE: Final = "InvalidRevisionException"
-_SERVER_BUNDLES: Final = ("zip", "tgz", "tar")
+#: Archives of a single AppSpec file are taken for Lambda and ECS too (AWS: "CodeDeploy quotas").
+_BUNDLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "Server": ("zip", "tgz", "tar"),
+    "Lambda": ("YAML", "JSON", "zip", "tgz"),
+    "ECS": ("YAML", "JSON", "zip", "tgz"),
+}
+_TYPES: Final[Mapping[str, tuple[str, ...]]] = {
+    "Server": ("S3", "GitHub"),
+    "Lambda": ("S3", "String", "AppSpecContent"),
+    "ECS": ("S3", "AppSpecContent"),
+}
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
 _COMMIT: Final = re.compile(r"[0-9a-fA-F]{40}")
 
 
-def check_location(location: Mapping[str, Any], *, buckets: Sequence[str] | None = None) -> dict[str, Any]:
-    """The location of a server revision, with what does not belong to its type refused.
+def check_location(
+    location: Mapping[str, Any],
+    platform: str = "Server",
+    *,
+    buckets: Sequence[str] | None = None,
+    content: bool = False,
+) -> dict[str, Any]:
+    """The location of a revision, with what does not belong to its type and platform refused.
 
     Parameters
     ----------
+    platform
+        Compute platform of the application.
     buckets
         Patterns of the buckets that revisions may come from; ``None`` does not ask (for reading).
+    content
+        Whether the text of an AppSpec given as such is needed; else its sha256 is enough.
     """
     kind = location.get("revisionType")
     if kind is None:
@@ -34,25 +55,25 @@ def check_location(location: Mapping[str, Any], *, buckets: Sequence[str] | None
     payload = location.get(member)
     if not payload:
         raise ApiError(_CODE, f"A revision of type {kind} needs 'revision.{member}'.")
+    if kind not in _TYPES[platform]:
+        message = f"Platform {platform} takes revisions of type {', '.join(_TYPES[platform])}; not {kind}."
+        raise ApiError(_CODE, message)
     if kind == "S3":
-        _check_s3(payload, buckets)
+        _check_s3(payload, platform, buckets)
     elif kind == "GitHub":
         _check_github(payload)
     else:
-        message = f"Revisions of type {kind} are for AWS Lambda and Amazon ECS; a server takes S3 or GitHub."
-        raise ApiError(_CODE, message)
+        payload = check_content(member, payload, needed=content)
     return {"revisionType": kind, member: dict(payload)}
 
 
-def _check_s3(payload: Mapping[str, str], buckets: Sequence[str] | None) -> None:
+def _check_s3(payload: Mapping[str, str], platform: str, buckets: Sequence[str] | None) -> None:
     for name in ("bucket", "key", "bundleType"):
         if not payload.get(name):
             raise ApiError(_CODE, f"'revision.s3Location.{name}' is missing.")
-    if payload["bundleType"] not in _SERVER_BUNDLES:
-        choices = ", ".join(_SERVER_BUNDLES)
-        message = (
-            f"'revision.s3Location.bundleType' must be one of {choices} for a server; not {payload['bundleType']!r}."
-        )
+    if payload["bundleType"] not in _BUNDLES[platform]:
+        choices, kind = ", ".join(_BUNDLES[platform]), payload["bundleType"]
+        message = f"'revision.s3Location.bundleType' must be one of {choices} for platform {platform}; not {kind!r}."
         raise ApiError(_CODE, message)
     bucket = payload["bucket"]
     if buckets is not None and not any(fnmatchcase(bucket, pattern) for pattern in buckets):
