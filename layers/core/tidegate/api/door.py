@@ -95,7 +95,9 @@ def _by_header(request: ApiRequest) -> _Target:
 
 def _by_path(request: ApiRequest) -> _Target:
     if request.path.startswith("/service/"):
-        message = "The protocol RPC v2 CBOR is not spoken here; send JSON, or send through `tidegate proxy`, which does."
+        message = (
+            "The protocol RPC v2 CBOR is not spoken here; send JSON, or send through `tidegate proxy`, which does."
+        )
         raise ApiError("UnknownOperationException", message)
     name, *names = read_path(request.path)
     found = service_models.by_operation(name)
