@@ -83,12 +83,13 @@ def address_of(operation: OperationModel) -> Address:
     """The address of an operation of either service."""
     shape = operation.input_shape
     members = shape.members if shape is not None else {}
+    required = shape.required_members if shape is not None else []
     if operation.name in _SCOPED:
         return Address(operation.name, (), 0, scoped=True)
     named = [name for choices in (_APPLICATION, _GROUP) for name in choices if name in members]
     if "applicationName" not in members:
         return Address(operation.name, (), 0, scoped=any(name in members for name in _DEPLOYMENTS))
-    needed = [name in shape.required_members or (operation.name, name) in _NEEDED for name in named]
+    needed = [name in required or (operation.name, name) in _NEEDED for name in named]
     return Address(operation.name, tuple(named), needed.index(False) if False in needed else len(needed), scoped=False)
 
 

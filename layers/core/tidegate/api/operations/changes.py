@@ -19,9 +19,9 @@ def list_changes(call: Call, given: Mapping[str, Any]) -> dict[str, Any]:
         message = "Give one of 'applicationName', 'callerArn' and 'day', or none for today's changes."
         raise ApiError("InvalidInputException", message)
     span = given.get("timeRange") or {}
-    between = span.get("start"), span.get("end")
-    if None not in between and between[0] > between[1]:
-        message = f"'timeRange' starts at {between[0]}, after its end at {between[1]}."
+    between = earliest, latest = span.get("start"), span.get("end")
+    if earliest is not None and latest is not None and earliest > latest:
+        message = f"'timeRange' starts at {earliest}, after its end at {latest}."
         raise ApiError("InvalidTimeRangeException", message)
     day = given.get("day") or day_of(call.services.clock())
     changes = Changes(call.services.table)
