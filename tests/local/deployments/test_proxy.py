@@ -1,4 +1,4 @@
-"""``tidegate connect`` and ``tidegate proxy`` against the local cloud: real signatures, policies, functions and hosts."""
+"""Connecting to the local cloud, and the proxy: real signatures, policies, functions and hosts."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def test_a_scope_is_put_on_top_of_the_local_cloud(shell: Callable[..., str], gro
         aws deploy get-deployment --deployment-id {deployment} --query deploymentInfo.applicationName --output text
         eval "$(tidegate connect --application other)"
         aws deploy get-deployment --deployment-id {deployment} 2>&1 || true
+        eval "$(tidegate connect)"
         tidegate changes --application {fleet.name}
     """
     name, *rest = shell(script).splitlines()
