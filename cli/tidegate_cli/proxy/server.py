@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
 
 from tidegate.api.addresses import Scope
 from tidegate.api.errors import ApiError
@@ -128,7 +130,13 @@ class Proxy:
 
     def _session(self) -> URLLib3Session:
         if not hasattr(self._sessions, "own"):
-            self._sessions.own = URLLib3Session(timeout=35)
+            # As botocore's own clients do; API Gateway answers within 29 seconds.
+            authorities: Any = os.environ.get("AWS_CA_BUNDLE") or True
+            self._sessions.own = URLLib3Session(
+                verify=authorities,
+                proxies=get_environ_proxies(self._connection.endpoint),
+                timeout=35,
+            )
         session: URLLib3Session = self._sessions.own
         return session
 

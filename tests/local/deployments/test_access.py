@@ -160,6 +160,14 @@ def test_a_deployer_cannot_leave_the_scope_by_another_path(
     assert found.get("errorInformation", {}).get("code") != "MANUAL_STOP"
 
 
+@pytest.mark.parametrize("path", ["/", "/ListApplications", "/GetApplication/shop"])
+def test_nothing_is_answered_to_whoever_does_not_sign(cloud: Any, path: str) -> None:
+    headers = {"X-Amz-Target": "CodeDeploy_20141006.ListApplications"} if path == "/" else {}
+    request = AWSRequest("POST", cloud.env["AWS_ENDPOINT_URL_CODEDEPLOY"] + path, headers=headers, data=b"{}")
+    answer = URLLib3Session().send(request.prepare())
+    assert (answer.status_code, answer.headers["x-amzn-ErrorType"]) == (403, "MissingAuthenticationTokenException")
+
+
 def test_a_tag_may_name_one_group(user: Callable[..., Any], connect: Callable[..., Any], shops: dict[str, str]) -> None:
     client = connect(user("DeployerPolicy", f"{shops['a']}/prod"), scope=Scope(shops["a"], "prod"))
     client.get_deployment(deploymentId=shops["a/prod"])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.api.world import ALICE, CODEDEPLOY, ROLE, TIDEGATE, Refused, World, s3
 
 from tidegate.api import ApiRequest, handle, service_models
-from tidegate.api.addresses import Scope, address_of, path_of
+from tidegate.api.addresses import Scope, address_of, encoded, path_of, read_path
+from tidegate.api.errors import ApiError
+from tidegate.store.table import Put
 
 
 def post(world: World, path: str, target: str = "", **given: Any) -> dict[str, Any]:
@@ -194,6 +199,29 @@ def test_the_path_a_client_makes_is_one_that_the_door_takes(world: World, scope:
             assert "is called by POST" not in body.get("message", ""), path
 
 
+@given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=3))
+def test_names_come_out_of_a_path_as_they_went_in(names: list[str]) -> None:
+    try:
+        path = "/" + "/".join(map(encoded, names))
+    except UnicodeEncodeError:
+        return  # half a surrogate pair is no text that can be sent
+    if {".", ".."} & set(names):
+        with pytest.raises(ApiError):
+            read_path(path)
+    else:
+        assert read_path(path) == names
+
+
+@given(st.text(alphabet="aZ0-._~%/+=,@ 2EFefbB\x00ü", max_size=24))
+def test_a_path_that_is_taken_is_the_only_one_for_its_names(path: str) -> None:
+    names = None
+    with contextlib.suppress(ApiError):
+        names = read_path(path)
+    if names is not None:
+        assert "/".join(map(encoded, names)) == path.removeprefix("/")
+        assert not {"", ".", ".."} & set(names)
+
+
 # -- calls confined to an application ---------------------------------------------------------------------------------
 
 BY_ID = [
@@ -248,8 +276,6 @@ def test_malformed_ids_have_their_own_error_in_a_scope_too(world: World, deploye
 
 
 def test_the_report_of_a_host_shows_the_scopes_own_installations(world: World) -> None:
-    from tidegate.store.table import Put
-
     for number, application in enumerate(("shop", "bank", "shop")):
         item = {"PK": "HOST#i-1", "SK": f"{number}", "applicationName": application, "deploymentGroupName": "prod"}
         world.table.write(Put({**item, "deploymentId": f"d-{number:09}", "result": "Succeeded"}))
