@@ -20,8 +20,8 @@ __all__ = ["Answer", "TidegateClient", "UserError", "codedeploy", "paged", "tide
 Answer = Mapping[str, Any]
 
 CONNECT = (
-    'Connect first: eval "$(tidegate local env)" for the local cloud, or set AWS_ENDPOINT_URL_CODEDEPLOY, '
-    "AWS_ENDPOINT_URL_TIDEGATE and AWS_DATA_PATH to your installation's."
+    'Connect first: eval "$(tidegate local env)" for the local cloud, or eval "$(tidegate connect --stack NAME)" '
+    "for your installation."
 )
 
 
@@ -33,6 +33,8 @@ class TidegateClient(Protocol):
     """What boto3 makes of Tidegate's own service model, as far as the commands use it."""
 
     def get_logs(self, **request: str) -> Answer: ...
+
+    def list_changes(self, **request: str) -> Answer: ...
 
     def list_decisions(self, **request: str) -> Answer: ...
 

@@ -1,12 +1,15 @@
-"""The commands that show deployments, put on the root application by :func:`register`."""
+"""The commands that show deployments and connect clients, put on the root application by :func:`register`."""
 
 from __future__ import annotations
 
 import typer
 
 from tidegate_cli import host
+from tidegate_cli.changes import changes
+from tidegate_cli.connect import connect
 from tidegate_cli.decisions import decisions
 from tidegate_cli.logs import logs
+from tidegate_cli.proxy import proxy
 from tidegate_cli.report import report
 from tidegate_cli.watch import watch
 
@@ -14,7 +17,7 @@ __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``watch``, ``logs``, ``report``, ``decisions`` and the group ``host`` to `app`."""
-    for command in (watch, logs, report, decisions):
+    """Add the commands and the group ``host`` to `app`."""
+    for command in (watch, logs, report, decisions, changes, connect, proxy):
         app.command()(command)
     app.add_typer(host.app)

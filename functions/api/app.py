@@ -50,6 +50,13 @@ def services() -> Services:
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Lambda's entry."""
-    response = handle(to_request(event), services())
-    logger.info("api", target=event.get("headers", {}).get("X-Amz-Target"), status=response.status)
+    request = to_request(event)
+    response = handle(request, services())
+    logger.info(
+        "api",
+        target=request.header("X-Amz-Target") or request.path,
+        caller=request.caller,
+        requestId=response.headers["x-amzn-RequestId"],
+        status=response.status,
+    )
     return to_response(response)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tidegate_local.adapters.sigv4 import Caller
-from tidegate_local.policy.evaluate import Statement, as_list
+from tidegate_local.policy.evaluate import ConditionLookup, Statement, as_list, is_allowed
 
 
 class Callers:
@@ -47,11 +47,47 @@ class Callers:
         key = kind(self._account, "aws", caller.access_key, headers)
         return [statement for policy in key.collect_policies() for statement in _statements(policy)]
 
+    def may(self, caller: Caller, action: str, resource: str) -> bool:
+        """Tell whether a caller may do something, by the policies of the identity and of the session.
+
+        Policy variables and condition keys know the caller's name, id, ARN and tags. Tags and boundaries of sessions
+        are not kept by moto, and not judged.
+        """
+        lookup = self._lookup(caller)
+        allowed = is_allowed(self.statements_of(caller), action, resource, lookup)
+        session = self._session_policy(caller)
+        return allowed and (session is None or is_allowed(session, action, resource, lookup))
+
+    def _session_policy(self, caller: Caller) -> list[Statement] | None:
+        from moto.sts import sts_backends
+
+        if caller.session_token is None:
+            return None
+        session = sts_backends[self._account]["aws"].get_assumed_role_from_access_key(caller.access_key)
+        policy = session.policy if session is not None else None
+        return list(_statements(policy)) if policy else None
+
+    def _lookup(self, caller: Caller) -> ConditionLookup:
+        from moto.iam import iam_backends
+
+        iam = iam_backends[self._account]["aws"]
+        kind, _, path = caller.arn.split(":", 5)[5].partition("/")
+        owner = iam.get_role(path.split("/")[0]) if kind == "assumed-role" else iam.get_user(path.rsplit("/", 1)[-1])
+        known = {f"aws:principaltag/{tag['Key'].lower()}": tag["Value"] for tag in _tags(owner)}
+        known |= {"aws:principalarn": owner.arn, "aws:userid": caller.user_id, "aws:principalaccount": caller.account}
+        if kind == "user":
+            known["aws:username"] = owner.name
+        return lambda key: [known[key]] if key in known else None
+
+
+def _tags(owner: Any) -> list[dict[str, str]]:
+    return list(owner.tags.values()) if isinstance(owner.tags, dict) else list(owner.tags or [])
+
 
 def _statements(policy: Any) -> Iterable[Statement]:
     if isinstance(policy, dict):
         policy = policy.get("PolicyDocument") or policy.get("policy_document") or policy
     elif not isinstance(policy, str):
-        policy = policy.document
+        policy = next(v.document for v in policy.versions if v.version_id == policy.default_version_id)
     document = json.loads(policy) if isinstance(policy, str) else policy
     return as_list(document.get("Statement"))

@@ -26,7 +26,6 @@ from tidegate_local.adapters.lambda_workers import LambdaWorkers, Result
 from tidegate_local.adapters.routes import Found, find, read_routes
 from tidegate_local.adapters.sigv4 import Caller, SignatureError, verify
 from tidegate_local.http_server import close, serve
-from tidegate_local.policy.evaluate import is_allowed
 from tidegate_local.resources.registry import Api
 
 _LOG = logging.getLogger(__name__)
@@ -130,7 +129,7 @@ class Door:
             raise _RefusedError(403, error.kind, str(error)) from error
         tail = path.lstrip("/").partition("/")[2]
         arn = f"arn:aws:execute-api:{self._region}:{self._account}:{api.rest_api_id}/{stage}/{request.method}/{tail}"
-        if not is_allowed(self._callers.statements_of(caller), "execute-api:Invoke", arn):
+        if not self._callers.may(caller, "execute-api:Invoke", arn):
             hidden = arn.replace(self._account, "********" + self._account[-4:])
             text = f"User: {caller.arn} is not authorized to perform: execute-api:Invoke on resource: {hidden}"
             raise _RefusedError(403, "AccessDeniedException", text)

@@ -17,6 +17,7 @@ Statement = Mapping[str, Any]
 ConditionLookup = Callable[[str], Sequence[str] | None]
 #: Stands for "the client cannot know the resource" (a task token names no machine): any resource of a statement fits.
 UNKNOWN_RESOURCE = "<unknown>"
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 def as_list(value: Any) -> list[Any]:
@@ -39,6 +40,23 @@ def matches(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
 
 def _any(patterns: Iterable[Any], value: str, *, ignore_case: bool = False) -> bool:
     return any(matches(str(p), value, ignore_case=ignore_case) for p in patterns)
+
+
+def expanded(pattern: str, lookup: ConditionLookup) -> str | None:
+    """A pattern with its policy variables (``${aws:username}``) replaced; None where one has no value.
+
+    Follows "IAM policy elements: Variables and tags": a statement whose variable has no value fits nothing. A value
+    with wildcards would have to be taken literally; none that tags or names may hold has any, so it fits nothing too.
+    """
+    values = {name: lookup(name.lower()) for name in _VARIABLE.findall(pattern)}
+    if not all(found is not None and len(found) == 1 and not set("*?$") & set(found[0]) for found in values.values()):
+        return None
+    return _VARIABLE.sub(lambda match: (values[match[1]] or [""])[0], pattern)
+
+
+def _any_resource(patterns: Iterable[Any], value: str, lookup: ConditionLookup) -> bool:
+    found = (expanded(str(pattern), lookup) if "${" in str(pattern) else str(pattern) for pattern in patterns)
+    return any(pattern is not None and matches(pattern, value) for pattern in found)
 
 
 _POSITIVE: Mapping[str, Callable[[str, str], bool]] = {
@@ -98,9 +116,9 @@ def _applies(statement: Statement, action: str, resource: str, lookup: Condition
         return False
     if resource != UNKNOWN_RESOURCE:
         if "NotResource" in statement:
-            if _any(as_list(statement["NotResource"]), resource):
+            if _any_resource(as_list(statement["NotResource"]), resource, lookup):
                 return False
-        elif not _any(as_list(statement.get("Resource")), resource):
+        elif not _any_resource(as_list(statement.get("Resource")), resource, lookup):
             return False
     return _condition_holds(statement.get("Condition") or {}, lookup)
 

@@ -209,3 +209,25 @@ def test_calls_are_counted_by_item():
     ):
         count_call(service, operation, params, counts)
     assert counts == {"dynamodbReads": 3, "dynamodbWrites": 7, "ssm": 1, "sns": 3, "events": 1, "sqs": 1}
+
+
+@pytest.mark.parametrize(
+    ("tags", "resource", "allowed"),
+    [
+        ({"application": "shop"}, "api/POST/Stop/shop", True),
+        ({"application": "shop"}, "api/POST/Stop/bank", False),
+        ({"application": "shop"}, "api/POST/Stop/shop2", False),
+        ({}, "api/POST/Stop/", False),
+        ({}, "api/POST/Stop/${aws:PrincipalTag/application}", False),
+        ({"application": "*"}, "api/POST/Stop/shop", False),
+        ({"application": "*"}, "api/POST/Stop/*", False),
+    ],
+)
+def test_policy_variables_have_the_callers_values(tags: dict[str, str], resource: str, allowed: bool) -> None:
+    statement = {"Effect": "Allow", "Action": "a:B", "Resource": "api/POST/Stop/${aws:PrincipalTag/application}"}
+
+    def lookup(key: str) -> list[str] | None:
+        value = tags.get(key.removeprefix("aws:principaltag/"))
+        return None if value is None else [value]
+
+    assert is_allowed([statement], "a:B", resource, lookup) is allowed

@@ -41,3 +41,10 @@ def by_target(prefix: str) -> ServiceModel | None:
     if prefix == CODEDEPLOY_TARGET:
         return codedeploy()
     return tidegate() if prefix == TIDEGATE_TARGET else None
+
+
+def by_operation(name: str) -> tuple[str, ServiceModel] | None:
+    """The target prefix and the model of the service that has an operation. No name is in both."""
+    if name in tidegate().operation_names:
+        return TIDEGATE_TARGET, tidegate()
+    return (CODEDEPLOY_TARGET, codedeploy()) if name in codedeploy().operation_names else None

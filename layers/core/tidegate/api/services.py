@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tidegate.api.addresses import Scope
 from tidegate.model.logs import Segment
 from tidegate.store.applications import Applications
 from tidegate.store.configs import Configs
@@ -118,8 +119,15 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of an operation: the ports, and who called."""
+    """One call of an operation: the ports, and who called.
+
+    Attributes
+    ----------
+    scope
+        What the path confines the call to, where the operation has no members that name it.
+    """
 
     services: Services
     caller: str
     operation: str
+    scope: Scope | None = None

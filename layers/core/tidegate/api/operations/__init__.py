@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from tidegate.api.operations import (
     applications,
+    changes,
     configs,
     deployments,
     groups,
@@ -60,6 +61,7 @@ _CODEDEPLOY: Final[Mapping[str, Operation]] = {
 
 _TIDEGATE: Final[Mapping[str, Operation]] = {
     "GetLogs": logs.get_logs,
+    "ListChanges": changes.list_changes,
     "ListDecisions": history.list_decisions,
     "ListInstallations": history.list_installations,
 }

@@ -37,7 +37,8 @@ def list_installations(call: Call, given: Given) -> dict[str, Any]:
         return call.services.table.query(pk, index=index, descending=descending, limit=PAGE_SIZE + 1, start=start)
 
     paging = Paging(call.operation, given)
-    items, cursor = take(read, paging.cursor, index=index)
+    keep = call.scope.holds if call.scope is not None else None
+    items, cursor = take(read, paging.cursor, index=index, keep=keep)
     shown = [{**item, "targetId": str(item["PK"]).removeprefix("HOST#")} for item in items]
     return {"installations": shown, **paging.token(cursor)}
 
