@@ -123,8 +123,6 @@ NOT_YET: list[tuple[dict[str, Any], str]] = [
     ({"terminationHookEnabled": True}, "InvalidAutoScalingGroupException"),
     ({"ecsServices": [{"serviceName": "s"}]}, "InvalidECSServiceException"),
     ({"triggerConfigurations": [{"triggerName": "t"}]}, "InvalidTriggerConfigException"),
-    ({"onPremisesInstanceTagFilters": [{"Key": "k"}]}, "InvalidTagException"),
-    ({"onPremisesTagSet": {"onPremisesTagSetList": [[{"Key": "k"}]]}}, "InvalidTagException"),
     (
         {"blueGreenDeploymentConfiguration": {"deploymentReadyOption": {"waitTimeInMinutes": 1}}},
         "InvalidBlueGreenDeploymentConfigurationException",

@@ -112,15 +112,20 @@ def _settings(info: Mapping[str, Any], given: Given) -> dict[str, Any]:
     """The settings after a call: those there were, with those given in their place."""
     new = {**info, **{name: value for name, value in given.items() if name not in _NOT_SETTINGS}}
     new["deploymentStyle"] = {**IN_PLACE, **new["deploymentStyle"]}
-    new["ec2TagFilters"] = filled_filters(new["ec2TagFilters"])
-    groups = (new.get("ec2TagSet") or {}).get("ec2TagSetList") or []
-    if given.get("ec2TagFilters") or not groups:
-        # One way of selecting takes the place of the other.
-        new.pop("ec2TagSet", None)
-    else:
-        new["ec2TagSet"] = {"ec2TagSetList": [filled_filters(group) for group in groups]}
-        new["ec2TagFilters"] = []
+    for flat, nested in (("ec2TagFilters", "ec2TagSet"), ("onPremisesInstanceTagFilters", "onPremisesTagSet")):
+        _settle_selectors(new, given, flat, nested)
     return new
+
+
+def _settle_selectors(new: dict[str, Any], given: Given, flat: str, nested: str) -> None:
+    """One way of selecting takes the place of the other."""
+    new[flat] = filled_filters(new.get(flat) or [])
+    groups = (new.get(nested) or {}).get(f"{nested}List") or []
+    if given.get(flat) or not groups:
+        new.pop(nested, None)
+    else:
+        new[nested] = {f"{nested}List": [filled_filters(group) for group in groups]}
+        new[flat] = []
 
 
 def _check_config(call: Call, name: str) -> None:

@@ -42,10 +42,11 @@ def _check_selectors(given: Mapping[str, Any], flat: str, nested: str, error: st
         raise ApiError("TagSetListLimitExceededException", message)
     for group in [given.get(flat) or [], *groups]:
         for each in group:
-            _check_filter(each, f"{error}Exception")
+            check_filter(each, f"{error}Exception")
 
 
-def _check_filter(each: Mapping[str, str], code: str) -> None:
+def check_filter(each: Mapping[str, str], code: str) -> None:
+    """One tag filter: it has what its type asks for, and nothing is too long."""
     kind, key, value = _type(each), each.get("Key"), each.get("Value")
     needs_key, needs_value = kind != "VALUE_ONLY", kind != "KEY_ONLY"
     # A value may be empty text, a key may not.
@@ -81,12 +82,6 @@ def _refuse_what_is_not_there(given: Mapping[str, Any]) -> None:
         (suspend, "InvalidAutoScalingGroupProcessToSuspendException", "Suspended Auto Scaling processes are"),
         (given.get("ecsServices"), "InvalidECSServiceException", "Amazon ECS services are"),
         (given.get("triggerConfigurations"), "InvalidTriggerConfigException", "Notifications by SNS are"),
-        (given.get("onPremisesInstanceTagFilters"), "InvalidTagException", "On-premises instances are"),
-        (
-            (given.get("onPremisesTagSet") or {}).get("onPremisesTagSetList"),
-            "InvalidTagException",
-            "On-premises instances are",
-        ),
     )
     for wanted, code, what in refused:
         if wanted:
