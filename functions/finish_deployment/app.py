@@ -108,12 +108,12 @@ def _settled(
     known = runtime.targets.events(deployment_id, roster.ids(positions)) if several else {}
 
     def row(position: int, status: str, message: str) -> TargetRow:
-        target_id = roster.members[position].target_id
-        events = known.get(target_id) or pending_events(
+        member = roster.members[position]
+        events = known.get(member.target_id) or pending_events(
             events_of(ledger.way, position) or deployment.get("events") or ()
         )
         events = interrupted_events(events, message)
-        return TargetRow(target_id, runtime.settings.instance_arn(target_id), status, events)
+        return runtime.row(member, status, events)
 
     skipped_rows = [row(position, "Skipped", "") for position in settled.positions(Outcome.SKIPPED)]
     lost_rows = [row(position, "Failed", _LOST) for position in lost]

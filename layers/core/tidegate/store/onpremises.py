@@ -63,7 +63,7 @@ class OnPremisesInstances:
             Another registered instance has the identity.
         """
         pk, sk = instance_key(name)
-        item = {"PK": pk, "SK": sk, "instanceName": name, "instanceArn": arn, **identity}
+        item: Item = {"PK": pk, "SK": sk, "instanceName": name, "instanceArn": arn, **identity}
         item |= {"status": REGISTERED, "registerTime": now, "tags": {}}
         holder_pk, holder_sk = _holder_key(iam_arn(item))
         holder = {"PK": holder_pk, "SK": holder_sk, "instanceName": name, "instanceArn": arn}

@@ -13,7 +13,7 @@ from tidegate.model.names import MAX_TAG_KEY, MAX_TAG_VALUE, NAME
 
 MOST_NAMES: Final = 100
 MOST_TAGS: Final = 10
-_USER: Final = re.compile(rf"arn:aws[a-z-]*:iam::\d{{12}}:user(?:/[!-~]{{1,510}})?/[\w+=,.@-]{{1,64}}", re.ASCII)
+_USER: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:user(?:/[!-~]{1,510})?/[\w+=,.@-]{1,64}", re.ASCII)
 _SESSION: Final = re.compile(r"arn:aws[a-z-]*:sts::\d{12}:assumed-role/[\w+=,.@-]{1,64}/[\w+=,.@-]{2,64}", re.ASCII)
 
 
