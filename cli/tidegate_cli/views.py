@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tidegate_cli import host
+from tidegate_cli import host, hosts
 from tidegate_cli.decisions import decisions
 from tidegate_cli.logs import logs
 from tidegate_cli.report import report
@@ -14,7 +14,8 @@ __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``watch``, ``logs``, ``report``, ``decisions`` and the group ``host`` to `app`."""
+    """Add ``watch``, ``logs``, ``report``, ``decisions`` and the groups ``host`` and ``hosts`` to `app`."""
     for command in (watch, logs, report, decisions):
         app.command()(command)
     app.add_typer(host.app)
+    app.add_typer(hosts.app)

@@ -19,9 +19,14 @@ _PAGE = 50
 
 
 class Nodes:
-    """The managed nodes of the account and Region that are no EC2 instances."""
+    """The managed nodes of the account and Region that are no EC2 instances.
 
-    def __init__(self, client: SSMClient, opt_in_tag: tuple[str, str]) -> None:
+    Parameters
+    ----------
+    opt_in_tag : key and value of the stack's opt-in tag; None where it does not matter who opted in
+    """
+
+    def __init__(self, client: SSMClient, opt_in_tag: tuple[str, str] | None) -> None:
         self._client, self._opt_in = client, opt_in_tag
 
     def hybrid(self) -> list[Node]:
@@ -30,10 +35,11 @@ class Nodes:
         Systems Manager's list has no tags in it, so it is asked once more for each tag that matters: who opted in, and
         who bears a name by tag, whose values are then read one by one.
         """
-        key, value = self._opt_in
         with translated("looking up managed nodes"):
             rows = self._rows()
-            opted_in = self._rows({"Key": f"tag:{key}", "Values": [value]}) if rows else {}
+            opted_in: Mapping[str, Any] = {}
+            if rows and self._opt_in:
+                opted_in = self._rows({"Key": f"tag:{self._opt_in[0]}", "Values": [self._opt_in[1]]})
             tagged = self._rows({"Key": "tag-key", "Values": [NAME_TAG]}) if rows else {}
             names = self._names([each for each in tagged if each in rows])
         found = [_node(row, opted_in=node_id in opted_in) for node_id, row in sorted(rows.items())]
