@@ -18,6 +18,7 @@ from tidegate.rollout.dispatch import worded
 from tidegate.rollout.projection import ended_events, merged_events, pending_events
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.targets import TargetRow
+from tidegate.target_rows import target_row
 
 _MOST_TARGET_DECISIONS = 20  # a pass tells of so many failed targets one by one
 
@@ -99,7 +100,7 @@ def target_rows(
         events = merged_events(known.get(member.target_id) or pending_events(all_events), stage, failed=failed)
         status = status_after(ledger, change)
         result = "" if status in ("Succeeded", "Failed") else "Succeeded"
-        rows.append(runtime.row(member, status, events, result))
+        rows.append(target_row(runtime.settings, member, status, events, result))
     return rows
 
 

@@ -22,6 +22,7 @@ from tidegate.store.deployments import rollback_deployment
 from tidegate.store.errors import DeploymentGroupNotFoundError
 from tidegate.store.ledgers import Loaded, number_decisions
 from tidegate.store.targets import TargetRow
+from tidegate.target_rows import target_row
 
 logger = Logger()
 
@@ -113,7 +114,7 @@ def _settled(
             events_of(ledger.way, position) or deployment.get("events") or ()
         )
         events = interrupted_events(events, message)
-        return runtime.row(member, status, events)
+        return target_row(runtime.settings, member, status, events)
 
     skipped_rows = [row(position, "Skipped", "") for position in settled.positions(Outcome.SKIPPED)]
     lost_rows = [row(position, "Failed", _LOST) for position in lost]

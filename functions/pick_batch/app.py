@@ -14,6 +14,7 @@ from tidegate.rollout import pick
 from tidegate.rollout.projection import pending_events
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.targets import TargetRow
+from tidegate.target_rows import target_row
 
 
 def run(state: State, runtime: Runtime) -> State:
@@ -42,7 +43,8 @@ def started_rows(
     """Targets that are set going, as they are shown; what ran in earlier legs stays."""
     known = runtime.targets.events(deployment["deploymentId"], roster.ids(positions)) if ledger.leg else {}
     return [
-        runtime.row(
+        target_row(
+            runtime.settings,
             member,
             "InProgress",
             known.get(member.target_id) or pending_events(events_of(ledger.way, position) or deployment["events"]),

@@ -23,6 +23,7 @@ from tidegate.store.ledgers import number_decisions
 from tidegate.store.onpremises import OnPremisesInstances
 from tidegate.store.table import Item
 from tidegate.store.targets import Health
+from tidegate.target_rows import target_row
 
 Info = Mapping[str, Any]
 
@@ -52,7 +53,7 @@ def run(state: State, runtime: Runtime) -> State:
     )
     deployment_id, generation = state["deploymentId"], state["generation"]
     rows = [
-        runtime.row(member, "Pending", pending_events(events_of(made.ledger.way, position)))
+        target_row(runtime.settings, member, "Pending", pending_events(events_of(made.ledger.way, position)))
         for position, member in enumerate(made.roster.members)
     ]
     if runtime.ledgers.load(deployment_id) is None:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from tidegate.model.deployment import PREVIOUS_REVISION_EVENTS, TERMINAL
-from tidegate.model.ledger import Member
-from tidegate.model.names import new_deployment_id, on_premises_arn
+from tidegate.model.names import new_deployment_id
 from tidegate.rollout.rules import Rules
 from tidegate.store.commands import Commands
 from tidegate.store.deployments import Deployments
@@ -25,7 +24,7 @@ from tidegate.store.groups import Groups
 from tidegate.store.ledgers import Ledgers
 from tidegate.store.signals import Signals
 from tidegate.store.table import Table
-from tidegate.store.targets import TargetRow, Targets
+from tidegate.store.targets import Targets
 
 if TYPE_CHECKING:
     from tidegate.gateways.bundles import Bundles
@@ -118,12 +117,6 @@ class Settings:
         """How long a deployment's events may take on a host once they are sent, in seconds."""
         hooks = deployment.get("hookSeconds") or {}
         return lambda events: self.undelivered_after + stage_limit(hooks, list(events), self.host_event)
-
-    def target_arn(self, member: Member) -> str:
-        """ARN of a target, as it is shown."""
-        if member.nodes is None:
-            return self.instance_arn(member.target_id)
-        return on_premises_arn(self.region, self.account, member.target_id, member.suffix)
 
     def rules(self, deployment: Mapping[str, Any]) -> Rules:
         """The limits one deployment is judged by."""
@@ -289,11 +282,6 @@ class Runtime:
         from tidegate.gateways.logs import Logs
 
         return Logs(self._s3, self.settings.bucket)
-
-    def row(self, member: Member, status: str, events: Sequence[Mapping[str, Any]], result: str = "") -> TargetRow:
-        """A target as it is shown."""
-        node_id = "" if member.nodes is None else member.node_id
-        return TargetRow(member.target_id, self.settings.target_arn(member), status, events, result, node_id)
 
     def own_deployment(self, state: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The deployment that an execution works on, or None where it is no longer this execution's.
