@@ -18,7 +18,17 @@ from tidegate_cli.hosts.nodes import found_instance, hybrid_nodes, is_registered
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Activation", "Done", "Wanted", "as_data", "linux_commands", "register_host", "render", "windows_commands"]
+__all__ = [
+    "Activation",
+    "Done",
+    "Wanted",
+    "as_data",
+    "linux_commands",
+    "register_host",
+    "render",
+    "session_arn",
+    "windows_commands",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ def register_host(wanted: Wanted) -> Done:
         return _completed(wanted, info, deployments, ssm)
     with ExitStack() as undo:
         activation = _activation(wanted, ssm, undo)
-        arn = _session_arn(wanted, aws("sts"))
+        arn = session_arn(wanted, aws("sts"))
         deployments.register_on_premises_instance(instanceName=wanted.name, iamSessionArn=arn)
         _on_failure(undo, lambda: deployments.deregister_on_premises_instance(instanceName=wanted.name))
         _add_tags(wanted, deployments)
@@ -125,7 +135,7 @@ def _on_failure(undo: ExitStack, step: Callable[[], Any]) -> None:
     undo.callback(quietly)
 
 
-def _session_arn(wanted: Wanted, sts: Any) -> str:
+def session_arn(wanted: Wanted, sts: Any) -> str:
     """A session of the machine's role for this name alone: session names have 2 to 64 characters, ours up to 100."""
     caller = sts.get_caller_identity()
     partition = caller["Arn"].split(":")[1]
