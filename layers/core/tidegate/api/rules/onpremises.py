@@ -64,7 +64,9 @@ def check_instance_tags(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
     check_batch("tags", tags, MOST_TAGS, "TagLimitExceededException")
     for tag in tags:
         key, value = tag.get("Key", ""), tag.get("Value", "")
-        if not 1 <= len(key) <= MAX_TAG_KEY or not 1 <= len(value) <= MAX_TAG_VALUE:
+        fits = 1 <= len(key) <= MAX_TAG_KEY and 1 <= len(value) <= MAX_TAG_VALUE
+        # JSON allows half of a surrogate pair; no text that can be kept does.
+        if not fits or any("\ud800" <= char <= "\udfff" for char in key + value):
             message = (
                 f"A tag of an on-premises instance has a Key of 1 to {MAX_TAG_KEY} and a Value of 1 to "
                 f"{MAX_TAG_VALUE} characters; not {dict(tag)!r:.200}."
