@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from mypy_boto3_codedeploy import CodeDeployClient
 
-__all__ = ["Answer", "TidegateClient", "UserError", "codedeploy", "paged", "tidegate", "user_errors"]
+__all__ = ["Answer", "TidegateClient", "UserError", "aws", "codedeploy", "paged", "tidegate", "user_errors"]
 
 Answer = Mapping[str, Any]
 
@@ -63,6 +63,17 @@ def tidegate() -> TidegateClient:
     return cast("TidegateClient", _client("tidegate", "AWS_ENDPOINT_URL_TIDEGATE"))
 
 
+def aws(service: str) -> Any:
+    """Return a client of another AWS service for this environment.
+
+    Raises
+    ------
+    UserError
+        When no Region or credentials are set.
+    """
+    return _client(service, "")
+
+
 def _client(service: str, endpoint_variable: str) -> Any:
     import os
 
@@ -70,7 +81,7 @@ def _client(service: str, endpoint_variable: str) -> Any:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    if not os.environ.get(endpoint_variable):
+    if endpoint_variable and not os.environ.get(endpoint_variable):
         raise UserError(f"{endpoint_variable} is not set, so calls would go to AWS's own service. {CONNECT}")
     config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
     session: Any = boto3.session.Session()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tidegate_cli import host
+from tidegate_cli import host, hosts
 from tidegate_cli.changes import changes
 from tidegate_cli.connect import connect
 from tidegate_cli.decisions import decisions
@@ -17,7 +17,8 @@ __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands and the group ``host`` to `app`."""
+    """Add the commands and the groups ``host`` and ``hosts`` to `app`."""
     for command in (watch, logs, report, decisions, changes, connect, proxy):
         app.command()(command)
     app.add_typer(host.app)
+    app.add_typer(hosts.app)

@@ -14,9 +14,11 @@ from tidegate.model.deployment import ErrorCode
 from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
 from tidegate.model.legs import WaitKind, events_of
 from tidegate.rollout import Observed, TargetChange, Verdict, judge, observe, to_look_at
+from tidegate.rollout.dispatch import worded
 from tidegate.rollout.projection import ended_events, merged_events, pending_events
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.targets import TargetRow
+from tidegate.target_rows import target_row
 
 _MOST_TARGET_DECISIONS = 20  # a pass tells of so many failed targets one by one
 
@@ -36,7 +38,7 @@ def run(state: State, runtime: Runtime) -> State:
     roster = runtime.ledgers.roster(deployment_id) if loaded.ledger.flights else Roster()
     observed = observe(loaded.ledger, sightings(flights, roster, deployment_id, runtime), rules, now)
     for command_id, positions in observed.cancels.items():
-        runtime.run_command.cancel(command_id, roster.ids(positions))
+        runtime.run_command.cancel(command_id, roster.node_ids(positions))
     verdict = judge(
         observed.ledger,
         rules,
@@ -66,10 +68,10 @@ def sightings(flights: list[Flight], roster: Roster, deployment_id: str, runtime
     """
     seen: dict[int, Sighting] = {}
     for flight in flights:
-        by_target = runtime.run_command.look(flight.command_id, deployment_id)
+        by_node = runtime.run_command.look(flight.command_id, deployment_id)
         for position in flight.positions:
-            target_id = roster.members[position].target_id
-            seen[position] = by_target.get(target_id, Sighting(Sight.WAITING, detail="not listed"))
+            node_id = roster.members[position].node_id
+            seen[position] = by_node.get(node_id, Sighting(Sight.WAITING, detail="not listed"))
     return seen
 
 
@@ -86,18 +88,19 @@ def target_rows(
     changes: Sequence[TargetChange], ledger: Ledger, roster: Roster, deployment: Mapping[str, Any], runtime: Runtime
 ) -> list[TargetRow]:
     """Targets that ended a stage, as they are shown."""
-    ids = roster.ids(change.position for change in changes)
+    members = roster.at(change.position for change in changes)
     several = len(ledger.way) > 1 or len(ledger.current.stages) > 1
-    known = runtime.targets.events(deployment["deploymentId"], ids) if several else {}
+    known = runtime.targets.events(deployment["deploymentId"], [m.target_id for m in members]) if several else {}
     rows: list[TargetRow] = []
-    for change, target_id in zip(changes, ids, strict=True):
+    for change, member in zip(changes, members, strict=True):
         all_events = events_of(ledger.way, change.position) or deployment["events"]
-        stage = ended_events(change.stage.events or deployment["events"], change.report, change.message)
+        message = worded(change.message, member)
+        stage = ended_events(change.stage.events or deployment["events"], change.report, message)
         failed = change.outcome is Outcome.FAILED
-        events = merged_events(known.get(target_id) or pending_events(all_events), stage, failed=failed)
+        events = merged_events(known.get(member.target_id) or pending_events(all_events), stage, failed=failed)
         status = status_after(ledger, change)
         result = "" if status in ("Succeeded", "Failed") else "Succeeded"
-        rows.append(TargetRow(target_id, runtime.settings.instance_arn(target_id), status, events, result))
+        rows.append(target_row(runtime.settings, member, status, events, result))
     return rows
 
 

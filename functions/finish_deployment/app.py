@@ -22,6 +22,7 @@ from tidegate.store.deployments import rollback_deployment
 from tidegate.store.errors import DeploymentGroupNotFoundError
 from tidegate.store.ledgers import Loaded, number_decisions
 from tidegate.store.targets import TargetRow
+from tidegate.target_rows import target_row
 
 logger = Logger()
 
@@ -109,12 +110,12 @@ def _settled(
     known = runtime.targets.events(deployment_id, roster.ids(positions)) if several else {}
 
     def row(position: int, status: str, message: str) -> TargetRow:
-        target_id = roster.members[position].target_id
-        events = known.get(target_id) or pending_events(
+        member = roster.members[position]
+        events = known.get(member.target_id) or pending_events(
             events_of(ledger.way, position) or deployment.get("events") or ()
         )
         events = interrupted_events(events, message)
-        return TargetRow(target_id, runtime.settings.instance_arn(target_id), status, events)
+        return target_row(runtime.settings, member, status, events)
 
     skipped_rows = [row(position, "Skipped", "") for position in settled.positions(Outcome.SKIPPED)]
     lost_rows = [row(position, "Failed", _LOST) for position in lost]

@@ -14,6 +14,7 @@ from tidegate.rollout import pick
 from tidegate.rollout.projection import pending_events
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.targets import TargetRow
+from tidegate.target_rows import target_row
 
 
 def run(state: State, runtime: Runtime) -> State:
@@ -40,16 +41,15 @@ def started_rows(
     positions: Sequence[int], ledger: Ledger, roster: Roster, deployment: Mapping[str, Any], runtime: Runtime
 ) -> list[TargetRow]:
     """Targets that are set going, as they are shown; what ran in earlier legs stays."""
-    ids = roster.ids(positions)
-    known = runtime.targets.events(deployment["deploymentId"], ids) if ledger.leg else {}
+    known = runtime.targets.events(deployment["deploymentId"], roster.ids(positions)) if ledger.leg else {}
     return [
-        TargetRow(
-            target_id,
-            runtime.settings.instance_arn(target_id),
+        target_row(
+            runtime.settings,
+            member,
             "InProgress",
-            known.get(target_id) or pending_events(events_of(ledger.way, position) or deployment["events"]),
+            known.get(member.target_id) or pending_events(events_of(ledger.way, position) or deployment["events"]),
         )
-        for position, target_id in zip(positions, ids, strict=True)
+        for position, member in zip(positions, roster.at(positions), strict=True)
     ]
 
 

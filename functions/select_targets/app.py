@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,13 +11,23 @@ from aws_lambda_powertools import Logger
 
 from tidegate.model.deployment import ROLLBACK_CREATOR, ErrorCode
 from tidegate.model.legs import events_of
+from tidegate.model.nodes import Node
+from tidegate.model.tags import selects
+from tidegate.rollout.nodes import nodes_by_instance
 from tidegate.rollout.plan import Candidate, plan
 from tidegate.rollout.projection import pending_events
 from tidegate.rollout.way import Zonal, in_place_stages
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.errors import DeploymentGroupNotFoundError
 from tidegate.store.ledgers import number_decisions
-from tidegate.store.targets import TargetRow
+from tidegate.store.onpremises import OnPremisesInstances
+from tidegate.store.table import Item
+from tidegate.store.targets import Health
+from tidegate.target_rows import target_row
+
+Info = Mapping[str, Any]
+
+_MOST_NODES = 3  # of those that answer to one name; more need not be told
 
 
 def run(state: State, runtime: Runtime) -> State:
@@ -29,21 +40,10 @@ def run(state: State, runtime: Runtime) -> State:
     except DeploymentGroupNotFoundError as error:
         fault = {"code": ErrorCode.DEPLOYMENT_GROUP_MISSING, "message": str(error)}
         return {**state, "verdict": "FINISH", "fault": fault}
-    key, value = runtime.settings.opt_in_tag
     health = runtime.targets.health(deployment["deploymentGroupId"])
-    candidates = [
-        Candidate(
-            target_id=instance.instance_id,
-            healthy=health[instance.instance_id].healthy if instance.instance_id in health else None,
-            revision_key=health[instance.instance_id].revision_key if instance.instance_id in health else "",
-            opted_in=instance.tags.get(key) == value,
-            zone=instance.zone,
-        )
-        for instance in runtime.instances.selected_by(group["info"])
-    ]
     now = runtime.clock()
     made = plan(
-        candidates,
+        [*ec2_instances(group["info"], health, runtime), *on_premises_instances(group["info"], health, runtime)],
         (deployment["minimum"]["type"], deployment["minimum"]["value"]),
         last_good=(group.get("lastGood") or {}).get("revisionKey", ""),
         now=now,
@@ -53,13 +53,8 @@ def run(state: State, runtime: Runtime) -> State:
     )
     deployment_id, generation = state["deploymentId"], state["generation"]
     rows = [
-        TargetRow(
-            m.target_id,
-            runtime.settings.instance_arn(m.target_id),
-            "Pending",
-            pending_events(events_of(made.ledger.way, position)),
-        )
-        for position, m in enumerate(made.roster.members)
+        target_row(runtime.settings, member, "Pending", pending_events(events_of(made.ledger.way, position)))
+        for position, member in enumerate(made.roster.members)
     ]
     if runtime.ledgers.load(deployment_id) is None:
         runtime.targets.show(deployment_id, rows, now)
@@ -79,6 +74,46 @@ def zonal_of(deployment: Mapping[str, Any]) -> Zonal | None:
     """The zones' rules, where the configuration has them; a rollback hurries over all zones at once."""
     config = deployment.get("zonal")
     return Zonal.of(config) if config and deployment["creator"] != ROLLBACK_CREATOR else None
+
+
+def ec2_instances(info: Info, health: Mapping[str, Health], runtime: Runtime) -> list[Candidate]:
+    """The EC2 instances that the group's tags select."""
+    key, value = runtime.settings.opt_in_tag
+    found = runtime.instances.selected_by(info)
+    return [
+        replace(_candidate(each.instance_id, health, opted_in=each.tags.get(key) == value), zone=each.zone)
+        for each in found
+    ]
+
+
+def on_premises_instances(info: Info, health: Mapping[str, Health], runtime: Runtime) -> list[Candidate]:
+    """The registered on-premises instances that the group's tags select, with the managed nodes they are."""
+    flat = info.get("onPremisesInstanceTagFilters") or ()
+    lists = (info.get("onPremisesTagSet") or {}).get("onPremisesTagSetList") or ()
+    if not flat and not lists:
+        return []
+    registered = OnPremisesInstances(runtime.table).registered()
+    chosen = [item for item in registered if selects(flat, lists, item["tags"])]
+    if not chosen:
+        return []
+    sessions = {item["instanceName"]: item.get("iamSessionArn", "") for item in registered}
+    nodes = nodes_by_instance(sessions, runtime.nodes.hybrid())
+    return [_on_premises(item, nodes[item["instanceName"]], health) for item in chosen]
+
+
+def _on_premises(item: Item, nodes: Sequence[Node], health: Mapping[str, Health]) -> Candidate:
+    name = item["instanceName"]
+    # What was noted before it was registered is about another machine of this name.
+    known = {name: health[name]} if name in health and health[name].time >= item["registerTime"] else {}
+    found = _candidate(name, known, opted_in=len(nodes) == 1 and nodes[0].opted_in)
+    ids = tuple(node.node_id for node in nodes[:_MOST_NODES])
+    return replace(found, nodes=ids, suffix=item["instanceArn"].rpartition("_")[2])
+
+
+def _candidate(target_id: str, health: Mapping[str, Health], *, opted_in: bool) -> Candidate:
+    if target_id not in health:
+        return Candidate(target_id, opted_in=opted_in)
+    return Candidate(target_id, health[target_id].healthy, health[target_id].revision_key, opted_in)
 
 
 handler = step(Logger(), run, cache(Runtime))

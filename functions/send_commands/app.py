@@ -13,7 +13,7 @@ from tidegate.model.decisions import Decision
 from tidegate.model.deployment import MOST_MEMBERS, MOST_UNPACKED_BYTES
 from tidegate.model.ledger import Flight, Ledger, Roster
 from tidegate.model.legs import Stage
-from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, withdrawn
+from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, why_not, withdrawn
 from tidegate.runtime import Runtime, State, stage_limit, step
 
 _BUNDLE_GRACE = 3600  # a bundle may be fetched after the previous revision's ApplicationStop, which may take an hour
@@ -42,7 +42,7 @@ def send_all(
     """The ledger with its unsent flights sent, refused, withdrawn or left for the next pass."""
     unsent = [flight for flight in ledger.flights if flight.unsent]
     earlier = runtime.run_command.sent_since(min(flight.begun_at for flight in unsent), made_for(deployment))
-    positions = {member.target_id: i for i, member in enumerate(roster.members)}
+    positions = {member.node_id: i for i, member in enumerate(roster.members) if member.node_id}
     results: list[Dispatch] = []
     for flight in unsent:
         comment = f"tidegate {deployment['deploymentId']} {flight.key}"
@@ -68,10 +68,13 @@ def _send(
     runtime: Runtime,
 ) -> Dispatch:
     """Send to those hosts of a flight that may be commanded and can be reached."""
-    opted_in = [p for p in flight.positions if roster.members[p].opted_in]
-    reachable = runtime.run_command.reachable(roster.ids(opted_in))
     system = made_for(deployment)
-    to = [roster.members[p].target_id for p in opted_in if reachable.get(roster.members[p].target_id) == system]
+    reasons = {p: why_not(roster.members[p], runtime.settings.opt_in_tag) for p in flight.positions}
+    allowed = roster.node_ids(p for p in flight.positions if not reasons[p])
+    reachable = runtime.run_command.reachable(allowed)
+    foreign = {p: reachable.get(roster.members[p].node_id, system) != system for p in flight.positions}
+    reasons = {p: why or (foreign_reason(system) if foreign[p] else "") for p, why in reasons.items()}
+    to = [node_id for node_id in allowed if reachable.get(node_id) == system]
     sent: list[Flight] = []
     if to:
         order = publish(deployment, stage, flight, runtime)
@@ -79,26 +82,26 @@ def _send(
         delivery = int(runtime.settings.undelivered_after)
         commands = runtime.run_command.send(to, order, comment, delivery, system)
         sent = adopted(flight, [(c.command_id, c.target_ids) for c in commands], positions, now)
-    key, value = runtime.settings.opt_in_tag
-    refusal = refused(
-        flight,
-        [p for p in flight.positions if not roster.members[p].opted_in],
-        f"The instance does not carry the tag {key}={value}, without which no command may be sent to it. "
-        "Add the tag and deploy again.",
-    )
-    foreign = refused(
-        flight,
-        [p for p in opted_in if reachable.get(roster.members[p].target_id, system) != system],
-        f"unsupported operating system ({system}): the revision's AppSpec file is made for it, and Systems Manager "
-        "says that the instance runs another one. Deploy a revision that is made for the instance, or take it out of "
-        "the deployment group.",
-    )
-    return Dispatch(flight, [*done, *sent, *refusal, *foreign])
+    refusals = [
+        each
+        for why in sorted(set(reasons.values()) - {""})
+        for each in refused(flight, [p for p in flight.positions if reasons[p] == why], why)
+    ]
+    return Dispatch(flight, [*done, *sent, *refusals])
 
 
 def made_for(deployment: Mapping[str, Any]) -> str:
     """The operating system that a deployment's revision is for: ``linux`` or ``windows``."""
     return str(json.loads(deployment["appspec"])["os"])
+
+
+def foreign_reason(system: str) -> str:
+    """Why a host that runs another system than the revision is made for gets no command."""
+    return (
+        f"unsupported operating system ({system}): the revision's AppSpec file is made for it, and Systems Manager "
+        "says that the instance runs another one. Deploy a revision that is made for the instance, or take it out of "
+        "the deployment group."
+    )
 
 
 def publish(deployment: Mapping[str, Any], stage: Stage, flight: Flight, runtime: Runtime) -> str:

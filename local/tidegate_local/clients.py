@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 from tidegate_local.counters import Counters
-from tidegate_local.policy.client_hooks import Authoriser, watch_client
+from tidegate_local.policy.client_hooks import Authoriser, node_tags, watch_client
 from tidegate_local.policy.requests import Place
 from tidegate_local.policy.roles import Roles
 
@@ -92,9 +92,8 @@ class Clients:
             return self._machine[key]
 
     def tags_of(self, instance: str) -> dict[str, str]:
-        """The tags of an EC2 instance."""
-        found = self.admin("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [instance]}])
-        return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+        """The tags of an EC2 instance, or of a managed node that is none."""
+        return node_tags(self.admin, instance)
 
     def _make(self, service: str, region: str, config: Config) -> Any:
         return self._session.client(  # type: ignore[call-overload]

@@ -153,7 +153,7 @@ class LocalCloud:
         self.events.start_schedules()
         self.state.hosts = self.hosting.finish()
         self.pages.add("GET", "hosts", lambda _: self.hosting.describe())
-        self.hosting.add_pages(self.pages)
+        self.hosting.add_pages(self.pages, self._hosts_changed)
         self.state.options = self.options.plain()
         self.state.stack = STACK
         write_state(self.directory, self.state)
@@ -167,6 +167,10 @@ class LocalCloud:
 
         HOOKS.stream_changed = changed
         return pollers
+
+    def _hosts_changed(self) -> None:
+        self.state.hosts = self.hosting.describe()
+        write_state(self.directory, self.state)
 
     def _administrator(self) -> Keys:
         iam = self.clients.admin("iam")
@@ -211,6 +215,8 @@ class LocalCloud:
             "AWS_DATA_PATH": str(self._client_models()),
             "TIDEGATE_LOCAL_URL": f"{root}/_local",
         }
+        if "OnPremisesHostRoleName" in self.state.outputs:
+            self.state.environment["TIDEGATE_HOST_ROLE"] = self.state.outputs["OnPremisesHostRoleName"]
 
     def _client_models(self) -> Path:
         folder = self.directory / "models"

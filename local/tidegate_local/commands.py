@@ -162,6 +162,25 @@ def hosts(as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = Fal
     _OUT.print(table)
 
 
+@app.command()
+@_clear_errors
+def join(
+    activation_id: Annotated[str, typer.Option(help="Id of the activation")],
+    activation_code: Annotated[str, typer.Option(help="Its code")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
+) -> None:
+    """Start a host that is no EC2 instance and register it with an activation, as on-premises machines are.
+
+    "tidegate hosts register NAME" makes the activation.
+    """
+    given = {"activationId": activation_id, "activationCode": activation_code}
+    host = control.ask(control.running(control.directory()), "join", given)
+    if as_json:
+        typer.echo(json.dumps(host, indent=2))
+    else:
+        _OUT.print(f"{host['name']} is registered as managed node {host['id']}.")
+
+
 @app.command("exec", context_settings={"allow_interspersed_args": False})
 @_clear_errors
 def exec_(

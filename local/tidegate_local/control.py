@@ -198,11 +198,22 @@ def clean(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def ask(state: State, page: str) -> Any:
-    """Get a page of a running local cloud."""
-    url = f"{state.environment['TIDEGATE_LOCAL_URL']}/{page}"
+def _message(error: urllib.error.HTTPError) -> str:
+    """What the local cloud says of a request it refuses."""
     try:
-        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - loopback, from our own state
+        return str(json.load(error)["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"the local cloud answers {error.code} at {error.url}"
+
+
+def ask(state: State, page: str, given: Mapping[str, Any] | None = None) -> Any:
+    """Get a page of a running local cloud, or post something to it."""
+    url = f"{state.environment['TIDEGATE_LOCAL_URL']}/{page}"
+    body = None if given is None else json.dumps(given).encode()
+    try:
+        with urllib.request.urlopen(url, body, timeout=30) as answer:  # noqa: S310 - loopback, from our own state
             return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise ControlError(_message(error)) from error
     except (urllib.error.URLError, TimeoutError) as error:
         raise ControlError(f"the local cloud does not answer at {url}: {error}") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate_local.adapters import ssm
+from tidegate_local.adapters.hybrid_credentials import give_credentials, hybrid_variables
 from tidegate_local.adapters.instance_metadata import InstanceMetadata, make_host_role, variables
 from tidegate_local.faults import FaultsError
 from tidegate_local.hosts import Fleet, Isolation
@@ -85,12 +86,44 @@ class Hosting:
         """Describe the hosts as they are now."""
         return [host.describe() for host in self.fleet.hosts]
 
-    def add_pages(self, pages: Pages) -> None:
+    def join(self, activation_id: str, code: str) -> dict[str, Any]:
+        """Start a host that is no EC2 instance, and register it as the SSM agent does with an activation.
+
+        It has neither instance metadata nor an instance profile: what it may do is what its activation's role may.
+
+        Raises
+        ------
+        ValueError
+            The activation cannot be used; no host is started.
+        """
+        nodes = ssm.hybrid_nodes()
+        nodes.check(activation_id, code)
+        (host,) = self.fleet.start(1, {}, lambda *_: nodes.register(activation_id, code))
+        host.environment.update(hybrid_variables(self._endpoint, ssm.REGION))
+        give_credentials(host, nodes.role_of(host.id), self._client)
+        return host.describe()
+
+    def add_pages(self, pages: Pages, changed: Callable[[], None] = lambda: None) -> None:
         """Serve the hosts and the faults of Run Command.
 
         ``POST host-faults`` takes the settings of `hosts.runcommand.Faults`; ``POST agent`` takes
-        ``{"host": name, "online": bool}`` and switches a host's SSM agent.
+        ``{"host": name, "online": bool}`` and switches a host's SSM agent. ``POST join`` takes
+        ``{"activationId", "activationCode"}`` and starts a host that is no EC2 instance.
+
+        Parameters
+        ----------
+        changed
+            Called when there is another host.
         """
+
+        def join(given: Any) -> Any:
+            if not isinstance(given, dict) or set(given) != {"activationId", "activationCode"}:
+                raise ValueError('give {"activationId": id, "activationCode": code}')
+            joined = self.join(str(given["activationId"]), str(given["activationCode"]))
+            changed()
+            return joined
+
+        pages.add("POST", "join", join)
         pages.add("GET", "hosts", lambda _: self.describe())
         pages.add("POST", "host-faults", _set_host_faults)
         pages.add("POST", "agent", self._switch_agent)

@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from tidegate_local.policy.client_hooks import Authoriser, watch_client
+from tidegate_local.policy.client_hooks import Authoriser, node_tags, watch_client
 from tidegate_local.policy.requests import Place
 
 #: Exit status of a worker that died because a fault told it to.
@@ -123,8 +123,7 @@ class Worker:
         if time.monotonic() < until:
             return tags
         assert self._plain_client is not None
-        found = self._plain_client("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [instance]}])
-        tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+        tags = node_tags(self._plain_client, instance)
         # A short memory: one command names up to fifty instances and is judged once for each.
         self._tags[instance] = (time.monotonic() + 2.0, tags)
         return tags

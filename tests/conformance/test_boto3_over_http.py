@@ -145,8 +145,44 @@ def test_errors_are_the_clients_own_exceptions(client: Any) -> None:
     assert caught.value.response["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"]
     with pytest.raises(client.exceptions.ApplicationDoesNotExistException):
         client.get_application(applicationName="nobody")
-    with pytest.raises(ClientError, match=r"UnsupportedOperationException.*RegisterOnPremisesInstance"):
-        client.register_on_premises_instance(instanceName="box", iamUserArn="arn:aws:iam::1:user/x")
+    with pytest.raises(ClientError, match=r"UnsupportedOperationException.*DeleteResourcesByExternalId"):
+        client.delete_resources_by_external_id(externalId="x")
+
+
+def test_on_premises_instances(client: Any) -> None:
+    session = "arn:aws:sts::123456789012:assumed-role/hosts/"
+    for number in range(120):
+        client.register_on_premises_instance(instanceName=f"box-{number:03}", iamSessionArn=f"{session}box-{number:03}")
+    client.register_on_premises_instance(instanceName="pc", iamUserArn="arn:aws:iam::123456789012:user/fleet/pc")
+    tags = [{"Key": "Fleet", "Value": "shop"}, {"Key": "Floor", "Value": "2"}]
+    client.add_tags_to_on_premises_instances(tags=tags, instanceNames=["pc", "box-007"])
+    client.remove_tags_from_on_premises_instances(tags=tags[1:], instanceNames=["pc"])
+    client.deregister_on_premises_instance(instanceName="box-119")
+
+    pages = _pages(client.list_on_premises_instances)
+    assert [len(page["instanceNames"]) for page in pages] == [100, 21]
+    wanted = [{"Key": "Fleet", "Type": "KEY_ONLY"}]
+    assert client.list_on_premises_instances(tagFilters=wanted)["instanceNames"] == ["box-007", "pc"]
+    assert client.list_on_premises_instances(registrationStatus="Deregistered")["instanceNames"] == ["box-119"]
+    info = client.get_on_premises_instance(instanceName="pc")["instanceInfo"]
+    assert info["tags"] == tags[:1]
+    assert info["iamUserArn"].endswith("user/fleet/pc")
+    assert info["instanceArn"].startswith("arn:aws:codedeploy:us-east-1:123456789012:instance/pc_")
+    gone, other = client.batch_get_on_premises_instances(instanceNames=["box-119", "nobody", "pc"])["instanceInfos"]
+    assert (gone["instanceName"], "deregisterTime" in gone, "deregisterTime" in other) == ("box-119", True, False)
+    with pytest.raises(client.exceptions.InstanceNameAlreadyRegisteredException):
+        client.register_on_premises_instance(instanceName="pc", iamSessionArn=f"{session}pc")
+    with pytest.raises(client.exceptions.IamSessionArnAlreadyRegisteredException):
+        client.register_on_premises_instance(instanceName="pc2", iamSessionArn=f"{session}box-001")
+    with pytest.raises(client.exceptions.InstanceNotRegisteredException):
+        client.add_tags_to_on_premises_instances(tags=tags, instanceNames=["box-119"])
+
+
+def _pages(call: Any) -> list[dict[str, Any]]:
+    found = [call()]
+    while "nextToken" in found[-1]:
+        found.append(call(nextToken=found[-1]["nextToken"]))
+    return found
 
 
 def test_pages_and_time_ranges(client: Any, server: Server) -> None:

@@ -10,7 +10,8 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="host",
-    help="Try a revision on this machine: deploy it by hand, or plan what a deployment would do.",
+    help="Try a revision on this machine: deploy it by hand, or plan what a deployment would do. "
+    '("tidegate hosts", with an s, registers on-premises machines.)',
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tidegate.gateways.executions import Executions
     from tidegate.gateways.instances import Instances
     from tidegate.gateways.logs import Logs
+    from tidegate.gateways.nodes import Nodes
     from tidegate.gateways.orders import Orders
     from tidegate.gateways.progress import Progress
     from tidegate.gateways.run_command import RunCommand
@@ -248,6 +249,13 @@ class Runtime:
         from tidegate.gateways.instances import Instances
 
         return Instances(self._client("ec2"))
+
+    @cached_property
+    def nodes(self) -> Nodes:
+        """Managed nodes that are no EC2 instances."""
+        from tidegate.gateways.nodes import Nodes
+
+        return Nodes(self._client("ssm"), self.settings.opt_in_tag)
 
     @cached_property
     def bundles(self) -> Bundles:

@@ -6,6 +6,7 @@ the operations below; the behaviour itself is in `tidegate_local.hosts.runcomman
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -14,7 +15,8 @@ from moto.ec2.models import ec2_backends
 from moto.ssm.exceptions import SSMException
 from moto.ssm.responses import SimpleSystemManagerResponse
 
-from tidegate_local.hosts import Fleet
+from tidegate_local.adapters.ssm_hybrid import HybridNodes
+from tidegate_local.hosts import Fleet, LocalHost
 from tidegate_local.hosts.runcommand import (
     RUN_SHELL_SCRIPT,
     Document,
@@ -35,6 +37,7 @@ OPT_IN_TAG = "tidegate:managed"
 
 _IMAGE = "ami-00000000000000001"
 _service: RunCommand | None = None
+_hybrid: HybridNodes | None = None
 
 _Operation = Callable[[SimpleSystemManagerResponse], ActionResult]
 
@@ -52,27 +55,41 @@ def install(
     -------
     RunCommand : close it when the local cloud ends
     """
-    global _service
+    global _service, _hybrid
     if _service is not None:
         _service.close()
+    _hybrid = hybrid = HybridNodes(account)
     _service = RunCommand(
-        hosts=lambda: fleet.hosts,
+        hosts=lambda: [host for host in fleet.hosts if not _is_hybrid(host.id) or hybrid.knows(host.id)],
         tags_of=lambda instance_id: tags_of(instance_id, account, region),
         emit=emit,
         account=account,
         region=region,
     )
-    for operation in (
+    operations: tuple[_Operation, ...] = (
         send_command,
         cancel_command,
         list_commands,
         list_command_invocations,
         get_command_invocation,
         describe_instance_information,
-    ):
+        *hybrid.operations().values(),
+    )
+    for operation in operations:
         # moto finds an operation by the name of the response's method.
         setattr(SimpleSystemManagerResponse, operation.__name__, _as_moto(operation))
     return _service
+
+
+def hybrid_nodes() -> HybridNodes:
+    """Activations, and the nodes of the installed fleet that are no EC2 instances."""
+    if _hybrid is None:
+        raise RuntimeError("no fleet is installed: call install(fleet, emit) first")
+    return _hybrid
+
+
+def _is_hybrid(node_id: str) -> bool:
+    return node_id.startswith("mi-")
 
 
 def set_faults(**settings: Any) -> None:
@@ -113,7 +130,10 @@ def register_instance(
 
 
 def tags_of(instance_id: str, account: str = ACCOUNT, region: str = REGION) -> dict[str, str]:
-    """The tags an instance has now; none for an unknown one."""
+    """The tags a node has now; none for an unknown one."""
+    if _is_hybrid(instance_id):
+        known = hybrid_nodes()
+        return dict(known.tags_of(instance_id)) if known.knows(instance_id) else {}
     found = ec2_backends[account][region].describe_tags(filters={"resource-id": [instance_id]})
     return {tag["key"]: tag["value"] for tag in found}
 
@@ -237,11 +257,16 @@ def describe_instance_information(response: SimpleSystemManagerResponse) -> Acti
     wanted += [(item["key"], item["valueSet"]) for item in older]
     found = [
         shown
-        for shown in (node(host, service.now()) for host in service.hosts())
+        for shown in (_node(host, service.now()) for host in service.hosts())
         if all(node_matches(shown, service.tags_of(shown["InstanceId"]), key, values) for key, values in wanted)
     ]
     rows, token = page(found, lambda shown: str(shown["InstanceId"]), *_page_wanted(response), default=10)
     return ActionResult(_paged("InstanceInformationList", rows, token))
+
+
+def _node(host: LocalHost, now: datetime) -> dict[str, Any]:
+    shown = node(host, now)
+    return shown | hybrid_nodes().shown(host.id) if _is_hybrid(host.id) else shown
 
 
 def _commands(response: SimpleSystemManagerResponse) -> list[Command]:

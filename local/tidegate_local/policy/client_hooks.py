@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from tidegate_local.policy.evaluate import Statement, is_allowed
 from tidegate_local.policy.requests import Place, needs
 
-#: Gives the tags of an EC2 instance by its id.
+#: Gives the tags of an EC2 instance, or of a managed node that is none, by its id.
 TagLookup = Callable[[str], Mapping[str, str]]
 
 #: Services whose messages are counted, with the member that holds those of a batch.
@@ -64,7 +64,9 @@ class Authoriser:
                 return sorted({str(entry.get("Source", "")) for entry in params.get("Entries", [])}) or None
             if key == "s3:prefix":
                 return [str(params["Prefix"])] if "Prefix" in params else None
-            if key.startswith(("ssm:resourcetag/", "aws:resourcetag/")) and ":instance/" in resource:
+            if key.startswith(("ssm:resourcetag/", "aws:resourcetag/")) and resource.split(":")[-1].startswith(
+                ("instance/", "managed-instance/")
+            ):
                 tags = self._tags_of(resource.rsplit("/", 1)[-1])
                 wanted = key.split("/", 1)[1]
                 found = [value for name, value in tags.items() if name.lower() == wanted]
@@ -72,6 +74,24 @@ class Authoriser:
             return None
 
         return values
+
+
+def node_tags(client: Callable[[str], Any], node_id: str) -> dict[str, str]:
+    """The tags of an EC2 instance (``i-…``) or of a managed node that is none (``mi-…``).
+
+    Parameters
+    ----------
+    client
+        Makes a client of a service, or gives one that was made.
+    """
+    if node_id.startswith("mi-"):
+        try:
+            found = client("ssm").list_tags_for_resource(ResourceType="ManagedInstance", ResourceId=node_id)["TagList"]
+        except ClientError:
+            return {}  # There is no such node: nobody has a right on it by its tags.
+    else:
+        found = client("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [node_id]}])["Tags"]
+    return {tag["Key"]: tag["Value"] for tag in found}
 
 
 def denied(role_arn: str, action: str, resource: str, operation: str) -> ClientError:

@@ -116,6 +116,10 @@ def _ssm(op: str, params: Params, place: Place) -> list[Need]:
         return [(f"ssm:{op}", _parameter(place, name)) for name in params.get("Names") or [""]]
     if op == "GetParametersByPath":
         return [(f"ssm:{op}", _parameter(place, params.get("Path")))]
+    if params.get("ResourceType") == "ManagedInstance" and "ResourceId" in params:
+        return [(f"ssm:{op}", place.arn("ssm", f"managed-instance/{params['ResourceId']}"))]
+    if op == "DeregisterManagedInstance":
+        return [(f"ssm:{op}", place.arn("ssm", f"managed-instance/{params['InstanceId']}"))]
     if op in ("GetDocument", "DescribeDocument"):
         return [(f"ssm:{op}", _full(place, "ssm", "document/", str(params["Name"])))]
     return [(f"ssm:{op}", "*")]

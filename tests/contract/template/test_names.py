@@ -47,6 +47,7 @@ DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::S
 UNBOUNDED = {
     ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances"},
     ("ValidateRevisionFunction", "LookAtTaskDefinitions"): {"ecs:DescribeTaskDefinition"},
+    ("SelectTargetsFunction", "FindManagedNodes"): {"ssm:DescribeInstanceInformation"},
     ("EvaluateHealthFunction", "WatchCommands"): {"ssm:ListCommandInvocations", "ssm:CancelCommand"},
     ("SendCommandsFunction", "FindCommands"): {"ssm:DescribeInstanceInformation", "ssm:ListCommands"},
     ("ServerDeploymentMachine", "WriteLogs"): {
@@ -224,11 +225,22 @@ def test_only_one_function_may_send_commands_and_only_to_hosts_that_opted_in() -
     assert not [arn for arn in statement["Resource"] if "document/" in arn]
 
 
+def test_on_premises_machines_may_run_commands_and_read_nothing() -> None:
+    (statement,) = RESOURCES["OnPremisesAgent"]["Properties"]["PolicyDocument"]["Statement"]
+    assert {action.partition(":")[0] for action in statement["Action"]} == {"ssm", "ssmmessages", "ec2messages"}
+    assert [action for action in statement["Action"] if action.startswith("ssm:")] == ["ssm:UpdateInstanceInformation"]
+    role = RESOURCES["OnPremisesHostRole"]["Properties"]
+    assert set(role) == {"Description", "AssumeRolePolicyDocument"}
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "ssm.amazonaws.com"}
+    assert set(trust["Condition"]) == {"StringEquals", "ArnLike"}, "of this account alone"
+
+
 def test_only_steps_that_must_may_touch_other_services() -> None:
     allowed = {
         "ec2": {"SelectTargetsFunction"},
         "ecs": {"ValidateRevisionFunction"},
-        "ssm": {"EvaluateHealthFunction", "SendCommandsFunction"},
+        "ssm": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},
         "s3": {"ApiFunction", "ValidateRevisionFunction", "SendCommandsFunction"},
         "states": {"ApiFunction", "AwaitProgressFunction", "RollBackDeploymentFunction", "WakeDeploymentFunction"},
         "sns": {"NotifySubscribersFunction"},

@@ -73,6 +73,7 @@ def test_conditions(condition, values, expected):
 
 
 INSTANCE = "arn:aws:ec2:us-east-1:123456789012:instance/i-1"
+NODE = "arn:aws:ssm:us-east-1:123456789012:managed-instance/mi-1"
 DOCUMENT = "arn:aws:ssm:us-east-1:123456789012:document/d"
 
 
@@ -111,6 +112,19 @@ DOCUMENT = "arn:aws:ssm:us-east-1:123456789012:document/d"
             [("ssm:SendCommand", DOCUMENT), ("ssm:SendCommand", INSTANCE)],
         ),
         ("ssm", "ListCommands", {}, [("ssm:ListCommands", "*")]),
+        (
+            "ssm",
+            "SendCommand",
+            {"DocumentName": "d", "InstanceIds": ["mi-1"]},
+            [("ssm:SendCommand", DOCUMENT), ("ssm:SendCommand", NODE)],
+        ),
+        (
+            "ssm",
+            "ListTagsForResource",
+            {"ResourceType": "ManagedInstance", "ResourceId": "mi-1"},
+            [("ssm:ListTagsForResource", NODE)],
+        ),
+        ("ssm", "DeregisterManagedInstance", {"InstanceId": "mi-1"}, [("ssm:DeregisterManagedInstance", NODE)]),
         ("stepfunctions", "StartExecution", {"stateMachineArn": "arn:m"}, [("states:StartExecution", "arn:m")]),
         ("stepfunctions", "SendTaskSuccess", {"taskToken": "t"}, [("states:SendTaskSuccess", UNKNOWN_RESOURCE)]),
         (
@@ -168,19 +182,22 @@ def test_a_command_needs_the_document_and_every_instance():
     authoriser(allow("ssm:SendCommand", [DOCUMENT, INSTANCE])).check(*call)
 
 
-def test_instance_tags_decide():
-    call = ("ssm", "SendCommand", {"DocumentName": "d", "InstanceIds": ["i-1"]})
+@pytest.mark.parametrize(
+    ("node", "resource"), [("i-1", "arn:aws:ec2:*:*:instance/*"), ("mi-1", "arn:aws:ssm:*:*:managed-instance/*")]
+)
+def test_instance_tags_decide(node, resource):
+    call = ("ssm", "SendCommand", {"DocumentName": "d", "InstanceIds": [node]})
     statements = [
         allow("ssm:SendCommand", DOCUMENT),
         allow(
             "ssm:SendCommand",
-            "arn:aws:ec2:*:*:instance/*",
+            resource,
             Condition={"StringEquals": {"ssm:resourceTag/tidegate:managed": "true"}},
         ),
     ]
     authoriser(*statements, tags={"tidegate:managed": "true"}).check(*call)
     for tags in ({}, {"tidegate:managed": "false"}, {"other": "true"}):
-        with pytest.raises(ClientError, match="instance/i-1"):
+        with pytest.raises(ClientError, match=f"instance/{node}"):
             authoriser(*statements, tags=tags).check(*call)
 
 

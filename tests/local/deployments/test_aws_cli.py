@@ -111,3 +111,38 @@ def test_decisions_and_installations_by_the_same_client(cloud: Any, aws: Callabl
     told = aws("tidegate", "list-installations", "--target-id", cloud.hosts[3]["id"])
     assert isinstance(told["installations"], list)
     assert "Exception" in aws("tidegate", "list-decisions", "--deployment-id", "d-000000000", fails=True)
+
+
+def test_on_premises_instances_with_aws_deploy(cloud: Any, aws: Callable[..., Any], tmp_path: Path) -> None:
+    """``register`` and ``deregister`` make the IAM user, its key and the configuration file, too."""
+    iam = cloud.client("iam")
+    aws("deploy", "register", "--instance-name", "cli-box", "--tags", "Key=cli,Value=yes")
+    assert iam.get_user(UserName="cli-box")["User"]["Path"] == "/AWS/CodeDeploy/"
+    assert (tmp_path / "codedeploy.onpremises.yml").is_file()
+    info = aws("deploy", "get-on-premises-instance", "--instance-name", "cli-box")["instanceInfo"]
+    assert info["iamUserArn"] == "arn:aws:iam::123456789012:user/AWS/CodeDeploy/cli-box"
+    assert info["tags"] == [{"Key": "cli", "Value": "yes"}]
+
+    session = "arn:aws:sts::123456789012:assumed-role/hosts/cli-two"
+    aws("deploy", "register-on-premises-instance", "--instance-name", "cli-two", "--iam-session-arn", session)
+    taken = aws(
+        "deploy", "register-on-premises-instance", "--instance-name", "cli-3", "--iam-session-arn", session, fails=True
+    )
+    assert "IamSessionArnAlreadyRegisteredException" in taken
+    both = ("--instance-names", "cli-box", "cli-two")
+    aws("deploy", "add-tags-to-on-premises-instances", *both, "--tags", "Key=floor,Value=2")
+    wanted = ("--tag-filters", "Key=floor,Value=2,Type=KEY_AND_VALUE")
+    assert aws("deploy", "list-on-premises-instances", *wanted)["instanceNames"] == ["cli-box", "cli-two"]
+    aws("deploy", "remove-tags-from-on-premises-instances", *both, "--tags", "Key=floor,Value=2")
+    assert aws("deploy", "list-on-premises-instances", *wanted)["instanceNames"] == []
+    found = aws("deploy", "batch-get-on-premises-instances", *both)["instanceInfos"]
+    assert [each["instanceName"] for each in found] == ["cli-box", "cli-two"]
+
+    aws("deploy", "deregister", "--instance-name", "cli-box")
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_user(UserName="cli-box")
+    aws("deploy", "deregister-on-premises-instance", "--instance-name", "cli-two")
+    gone = aws("deploy", "list-on-premises-instances", "--registration-status", "Deregistered")["instanceNames"]
+    assert {"cli-box", "cli-two"} <= set(gone)
+    refused = aws("deploy", "register", "--instance-name", "i-12345678", fails=True)
+    assert "i-" in refused

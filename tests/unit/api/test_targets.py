@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.api.world import Refused, World
+from tests.unit.api.world import TIDEGATE, Refused, World, target_item
 
 from tidegate.api.progress import merged
+from tidegate.store.table import Put
 
 ARN = "arn:aws:ec2:us-east-1:123456789012:instance/i-1"
 
@@ -177,3 +178,43 @@ def test_targets_that_are_not_part_of_the_deployment(shop: World) -> None:
         with pytest.raises(Refused) as caught:
             target(shop, name)
         assert caught.value.code == f"{code}Exception"
+
+
+BOX = "arn:aws:codedeploy:us-east-1:123456789012:instance/box_1_0123456789"
+
+
+def with_box(shop: World, status: str | None) -> str:
+    """A deployment to an on-premises instance that is the node mi-1."""
+    deployment_id = shop.deploy()
+    pk = f"DEP#{deployment_id}"
+    shop.table.write(Put({"PK": pk, "SK": "ROSTER#0000", "members": [["box_1", True, ["mi-1"], "0123456789"]]}))
+    if status:
+        item = target_item(deployment_id, "box_1", status) | {"targetArn": BOX, "nodeId": "mi-1"}
+        shop.table.write(Put(item))
+    return deployment_id
+
+
+def test_an_on_premises_instance_is_named_by_its_name_or_its_arn(shop: World) -> None:
+    deployment_id = with_box(shop, "Succeeded")
+    assert listed(shop, deployment_id) == ["box_1"]
+    for name in ("box_1", BOX):
+        found = target(shop, deployment_id, name)
+        assert (found["targetId"], found["targetArn"], "nodeId" in found) == ("box_1", BOX, False)
+    with pytest.raises(Refused) as caught:
+        target(shop, deployment_id, "mi-1")
+    assert caught.value.code == "DeploymentTargetDoesNotExistException"
+
+
+def test_an_on_premises_instance_without_a_record_waits_under_its_own_arn(shop: World) -> None:
+    found = target(shop, with_box(shop, None), "box_1")
+    assert (found["status"], found["targetArn"]) == ("Pending", BOX)
+
+
+def test_what_a_node_tells_is_seen_under_its_instances_name(shop: World) -> None:
+    deployment_id = with_box(shop, "InProgress")
+    shop.progress[deployment_id, "mi-1"] = {"events": [["Install", "InProgress", 1764000003.5, None]]}
+    assert target(shop, deployment_id, "box_1")["lifecycleEvents"][1]["status"] == "InProgress"
+    line = b'[1764000003.6, "Install", "stdout", "hello"]\n'
+    shop.logs[f"{deployment_id}/mi-1/host.000000.jsonl"] = line
+    told = shop.call("GetLogs", TIDEGATE, deploymentId=deployment_id, targetId=BOX)
+    assert [each["text"] for each in told["lines"]] == ["hello"]

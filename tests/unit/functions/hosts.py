@@ -14,6 +14,7 @@ from typing import Any
 from tidegate.gateways.instances import Instance
 from tidegate.gateways.run_command import Sent
 from tidegate.model.decisions import Diagnostics, EventRecord, HostReport, Sight, Sighting
+from tidegate.model.nodes import Node
 
 
 class Clock:
@@ -102,6 +103,7 @@ class Fleet:
         self.commands: dict[str, Command] = {}
         self.ended: Callable[[str, str], None] = lambda _command, _target: None
         self.cancelled: list[tuple[str, str]] = []
+        self.nodes: list[Node] = []
 
     # --- EC2
 
@@ -110,6 +112,9 @@ class Fleet:
         return [Instance(i, h.tags) for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)]
 
     # --- SSM
+
+    def hybrid(self) -> list[Node]:
+        return list(self.nodes)
 
     def reachable(self, target_ids: Sequence[str]) -> dict[str, str]:
         return {each: self.hosts[each].system for each in target_ids if self.hosts[each].online}

@@ -116,6 +116,7 @@ class Account:
             "table": self.table,
             "run_command": self.fleet,
             "instances": self.fleet,
+            "nodes": self.fleet,
             "orders": self.orders,
             "bundles": self.bundles,
             "executions": self,

@@ -12,6 +12,7 @@ from tidegate.store.applications import Applications
 from tidegate.store.configs import Configs
 from tidegate.store.deployments import Deployments
 from tidegate.store.groups import Groups
+from tidegate.store.onpremises import OnPremisesInstances
 from tidegate.store.revisions import Revisions
 from tidegate.store.table import Table
 
@@ -115,6 +116,10 @@ class Services:
     @property
     def deployments(self) -> Deployments:
         return Deployments(self.table)
+
+    @property
+    def on_premises(self) -> OnPremisesInstances:
+        return OnPremisesInstances(self.table)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,3 +66,6 @@ INVALID_BY_SHAPE: Final[Mapping[str, str]] = {
     "TrafficRoutingType": "InvalidTrafficRoutingConfigurationException",
     "TriggerEventType": "InvalidTriggerConfigException",
 }
+
+#: What some operations model in the place of an error above.
+VARIANTS: Final[Mapping[str, str]] = {"InvalidTagException": "InvalidTagFilterException"}

@@ -9,7 +9,7 @@ from typing import Any, Final
 from botocore.model import OperationModel, Shape
 
 from tidegate.api.errors import ApiError
-from tidegate.api.shape_errors import INVALID_BY_SHAPE, REQUIRED_BY_MEMBER
+from tidegate.api.shape_errors import INVALID_BY_SHAPE, REQUIRED_BY_MEMBER, VARIANTS
 
 
 def check_input(operation: OperationModel, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,7 +130,8 @@ class _Constraints:
             raise self._error(code, f"'{path}' must be one of {choices}; not {_short(value)}.")
 
     def _error(self, code: str | None, message: str) -> ApiError:
-        return ApiError(code if code in self._modelled and code else "ValidationException", message)
+        fitting = (each for each in (code, VARIANTS.get(code or "")) if each in self._modelled)
+        return ApiError(next(fitting, None) or "ValidationException", message)
 
 
 def _shown(shape: Any, value: Any) -> Any:

@@ -281,11 +281,25 @@ class Census:
 class Member:
     """A host of the fleet as the roster keeps it.
 
-    ``opted_in``: carries the stack's opt-in tag, without which no command may be sent to it.
+    Attributes
+    ----------
+    target_id : as everything shows it: the id of an EC2 instance, or the name of an on-premises one
+    opted_in : carries the stack's opt-in tag, without which no command may be sent to it
+    nodes : the managed nodes that answer to an on-premises instance's name; None for an EC2 instance, which is its own
+    suffix : what an on-premises instance's ARN ends in
     """
 
     target_id: str
     opted_in: bool = True
+    nodes: tuple[str, ...] | None = None
+    suffix: str = ""
+
+    @property
+    def node_id(self) -> str:
+        """What Systems Manager calls it; empty where no node, or more than one, answers to its name."""
+        if self.nodes is None:
+            return self.target_id
+        return self.nodes[0] if len(self.nodes) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +307,14 @@ class Roster:
     """The fleet in ledger order; written once."""
 
     members: Sequence[Member] = field(default_factory=tuple)
+
+    def at(self, positions: Iterable[int]) -> list[Member]:
+        """Members at some positions."""
+        return [self.members[i] for i in positions]
+
+    def node_ids(self, positions: Iterable[int]) -> list[str]:
+        """What Systems Manager calls the targets at some positions, as far as it knows them."""
+        return [node_id for member in self.at(positions) if (node_id := member.node_id)]
 
     def ids(self, positions: Iterable[int]) -> list[str]:
         """Target ids of some positions."""

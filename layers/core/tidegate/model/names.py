@@ -96,3 +96,26 @@ def shift_target_id(arn: str) -> str:
     if re.match(r"arn:aws[a-z-]*:ecs:", arn) and ":service/" in arn:
         return ecs_service_id({"serviceName": arn})
     return ""
+
+
+def on_premises_arn(region: str, account: str, name: str, suffix: str) -> str:
+    """ARN of one registration of an on-premises instance.
+
+    Parameters
+    ----------
+    suffix
+        Ten letters or digits that tell this registration from others of the same name.
+    """
+    return f"arn:aws:codedeploy:{region}:{account}:instance/{name}_{suffix}"
+
+
+def on_premises_name(arn: str) -> str:
+    """The name in the ARN of an on-premises instance, with its suffix or without.
+
+    >>> on_premises_name("arn:aws:codedeploy:us-east-1:123456789012:instance/box_1_0123456789")
+    'box_1'
+    >>> on_premises_name("arn:aws:codedeploy:us-east-1:123456789012:instance/box")
+    'box'
+    """
+    name = arn.rpartition("/")[2]
+    return re.sub(r"_[0-9A-Za-z]{10}$", "", name)

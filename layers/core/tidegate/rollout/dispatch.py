@@ -6,8 +6,27 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tidegate.model.decisions import Decision
-from tidegate.model.ledger import Flight, Ledger, Outcome
+from tidegate.model.ledger import Flight, Ledger, Member, Outcome
 from tidegate.rollout.words import count
+
+_NOT_OPTED_IN = (
+    "The instance does not carry the tag {tag}, without which no command may be sent to it. "
+    "Add the tag and deploy again."
+)
+_NO_NODE = (
+    "No managed node of Systems Manager answers to the on-premises instance {instance}. Run 'tidegate hosts register "
+    "{instance}' and, on the machine, what it prints; or tag its node with tidegate:instance-name={instance}. "
+    "Then deploy again."
+)
+_MANY_NODES = (
+    "Several managed nodes answer to the on-premises instance {instance}: {nodes}. Deregister those that are gone "
+    "(aws ssm deregister-managed-instance), or tag the others with their own tidegate:instance-name. Then deploy again."
+)
+_NODE_NOT_OPTED_IN = (
+    "The managed node {nodes} of the on-premises instance {instance} does not carry the tag {key}={value}, without "
+    "which no command may be sent to it. Add it (aws ssm add-tags-to-resource --resource-type ManagedInstance "
+    "--resource-id {nodes} --tags Key={key},Value={value}) and deploy again."
+)
 
 Commands = Sequence[tuple[str, Collection[str]]]
 
@@ -47,6 +66,28 @@ def adopted(flight: Flight, commands: Commands, positions: Mapping[str, int], no
 def refused(flight: Flight, positions: Sequence[int], why: str) -> list[Flight]:
     """Targets of a flight that may not be commanded at all; the next look fails them with ``why``."""
     return [replace(flight, positions=tuple(positions), refusal=why)] if positions else []
+
+
+def why_not(member: Member, opt_in_tag: tuple[str, str]) -> str:
+    """Why a target may not be commanded at all, with what to do about it; empty where it may.
+
+    ``{instance}`` and ``{nodes}`` stand for the target's own name and nodes (`worded`): one text serves a whole flight.
+    """
+    tag = "=".join(opt_in_tag)
+    if member.nodes is None:
+        return "" if member.opted_in else _NOT_OPTED_IN.format(tag=tag)
+    if not member.nodes:
+        return _NO_NODE
+    if len(member.nodes) > 1:
+        return _MANY_NODES
+    return (
+        "" if member.opted_in else _NODE_NOT_OPTED_IN.replace("{key}", opt_in_tag[0]).replace("{value}", opt_in_tag[1])
+    )
+
+
+def worded(text: str, member: Member) -> str:
+    """A text with the target's own name and nodes in it."""
+    return text.replace("{instance}", member.target_id).replace("{nodes}", ", ".join(member.nodes or ()))
 
 
 def remaining(flight: Flight, done: Sequence[Flight]) -> Flight | None:

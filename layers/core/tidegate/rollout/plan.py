@@ -19,7 +19,8 @@ class Candidate:
     """A host that the group selects, with what is known of it.
 
     ``healthy`` is None for a host the group has never deployed to (AWS counts it as unhealthy); ``revision_key`` is
-    the revision last installed on it with success; ``zone`` its Availability Zone.
+    the revision last installed on it with success; ``zone`` its Availability Zone. The rest is as in the roster
+    (`Member`).
     """
 
     target_id: str
@@ -27,6 +28,8 @@ class Candidate:
     revision_key: str = ""
     opted_in: bool = True
     zone: str = ""
+    nodes: tuple[str, ...] | None = None
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def plan(
         closing, decision = _verdict_on_zones(zones, per_zone, decision, now)
     cells = bytes(cell(Outcome.PENDING, origin(c, last_good)) for c in ordered)
     return Plan(
-        roster=Roster(tuple(Member(c.target_id, c.opted_in) for c in ordered)),
+        roster=Roster(tuple(Member(c.target_id, c.opted_in, c.nodes, c.suffix) for c in ordered)),
         ledger=Ledger(cells=cells, minimum=floor, closing=closing, changed_at=now, legs=legs, leg_since=now),
         decision=decision,
     )
@@ -134,7 +137,8 @@ def _verdict_on_fleet(
     if found == 0:
         code = ErrorCode.NO_INSTANCES
         reason = (
-            "No instance matches the deployment group: no running or stopped instance carries its tags. "
+            "No instance matches the deployment group: no running or stopped EC2 instance and no registered "
+            "on-premises instance carries its tags. "
             "Tag the instances, or correct the group's tag filters."
         )
     elif total == 0:

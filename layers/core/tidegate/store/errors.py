@@ -10,11 +10,13 @@
     │   └── InvalidCursorError         a paging position that does not belong to the query
     ├── NotFoundError
     │   ├── ApplicationNotFoundError · DeploymentGroupNotFoundError · DeploymentConfigNotFoundError
-    │   └── RevisionNotFoundError · DeploymentNotFoundError
+    │   ├── RevisionNotFoundError · DeploymentNotFoundError
+    │   └── InstanceNotRegisteredError on-premises: unknown, or deregistered
     └── ConflictError
         ├── ApplicationExistsError · DeploymentGroupExistsError · DeploymentConfigExistsError
         ├── DeploymentConfigInUseError
         ├── EcsServiceMappedError      the service belongs to another deployment group
+        ├── InstanceRegisteredError · IamUserArnTakenError · IamSessionArnTakenError   on-premises
         ├── DeploymentGroupBusyError   the group has a live deployment
         ├── DeploymentExistsError      a deployment with this id is there already
         ├── DeploymentCompletedError   the deployment has ended
@@ -25,6 +27,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+_HOLDS = "already belongs to a registered on-premises instance; each instance needs its own."
 
 
 class StoreError(Exception):
@@ -103,6 +107,13 @@ class DeploymentNotFoundError(NotFoundError):
         super().__init__(f"The deployment '{deployment_id}' does not exist.")
 
 
+class InstanceNotRegisteredError(NotFoundError):
+    """No on-premises instance is registered under this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No on-premises instance is registered under the name '{name}'.")
+
+
 class ConflictError(StoreError):
     """What is there already stands in the way."""
 
@@ -136,6 +147,30 @@ class DeploymentConfigInUseError(ConflictError):
             f"The deployment configuration '{name}' is used by {groups} deployment group(s); "
             "give them another configuration first."
         )
+
+
+class InstanceRegisteredError(ConflictError):
+    """The name of an on-premises instance is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"An on-premises instance is already registered under the name '{name}'; "
+            "deregister it first, or choose another name."
+        )
+
+
+class IamUserArnTakenError(ConflictError):
+    """Another on-premises instance is registered with the IAM user."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"The IAM user {arn} {_HOLDS}")
+
+
+class IamSessionArnTakenError(ConflictError):
+    """Another on-premises instance is registered with the IAM session."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"The IAM session {arn} {_HOLDS}")
 
 
 class DeploymentGroupBusyError(ConflictError):

@@ -44,7 +44,7 @@ class Ledgers:
         pk = f"DEP#{deployment_id}"
         if self._table.get((pk, "LEDGER")) is not None:
             return
-        members = [[m.target_id, m.opted_in] for m in roster.members]
+        members = [_kept(member) for member in roster.members]
         self._table.write_many(
             [
                 Put({"PK": pk, "SK": f"ROSTER#{i // SHARD:04d}", "members": members[i : i + SHARD]})
@@ -73,9 +73,7 @@ class Ledgers:
     def roster(self, deployment_id: str) -> Roster:
         """The fleet in ledger order."""
         shards = self._table.query(f"DEP#{deployment_id}", "ROSTER#").items
-        return Roster(
-            tuple(Member(target_id, opted_in) for shard in shards for target_id, opted_in in shard["members"])
-        )
+        return Roster(tuple(_member(*each) for shard in shards for each in shard["members"]))
 
     def commit(
         self,
@@ -171,6 +169,16 @@ def unpack(text: str) -> tuple[int, ...]:
         first, _, last = run.partition("-")
         result += range(int(first), int(last or first) + 1)
     return tuple(result)
+
+
+def _kept(member: Member) -> list[Any]:
+    """A member as the roster holds it: two elements, and two more for an on-premises instance."""
+    kept: list[Any] = [member.target_id, member.opted_in]
+    return kept if member.nodes is None else [*kept, list(member.nodes), member.suffix]
+
+
+def _member(target_id: str, opted_in: bool, nodes: list[str] | None = None, suffix: str = "") -> Member:
+    return Member(target_id, opted_in, None if nodes is None else tuple(nodes), suffix)
 
 
 def _starts(items: Sequence[object]) -> range:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.store.table import Put, Table, sort_time
@@ -11,17 +11,22 @@ from tidegate.store.table import Put, Table, sort_time
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Health of an instance in a deployment group; ``revision_key`` is the last revision installed with success."""
+    """Health of an instance in a deployment group, and when it was noted.
+
+    ``revision_key`` is the last revision installed with success.
+    """
 
     healthy: bool
     revision_key: str = ""
+    time: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class TargetRow:
     """A target as GetDeploymentTarget shows it; ``events`` as in the API.
 
-    ``result`` is what became of the revision on it, where its status does not say so yet.
+    ``result`` is what became of the revision on it, where its status does not say so yet; ``node_id`` what the host
+    calls itself in what it uploads, where that is not the target's id.
     """
 
     target_id: str
@@ -29,6 +34,7 @@ class TargetRow:
     status: str
     events: Sequence[Mapping[str, Any]]
     result: str = ""
+    node_id: str = ""
 
     @property
     def installed(self) -> str:
@@ -66,7 +72,10 @@ class Targets:
     def health(self, group_id: str) -> dict[str, Health]:
         """Health of the group's instances, by target id; those never deployed to are absent."""
         items = self._table.query(f"GROUP#{group_id}", "HOST#").items
-        return {item["SK"][5:]: Health(item["healthy"], item.get("revisionKey", "")) for item in items}
+        return {
+            item["SK"][5:]: Health(item["healthy"], item.get("revisionKey", ""), item.get("time", 0.0))
+            for item in items
+        }
 
     def _health(self, deployment: Mapping[str, Any], row: TargetRow, now: float) -> Put:
         """Success makes the new revision the instance's; failure leaves the revision that was noted last."""
@@ -90,6 +99,7 @@ def _row(deployment_id: str, row: TargetRow, now: float) -> Put:
             "status": row.status,
             "lastUpdatedAt": now,
             "lifecycleEvents": [dict(event) for event in row.events],
+            **({"nodeId": row.node_id} if row.node_id else {}),
         }
     )
 

@@ -33,11 +33,13 @@ def get_logs(call: Call, given: Given) -> dict[str, Any]:
     start = _start(paging)
     logs = call.services.logs
     over = item is not None and item["status"] not in _OPEN
-    segments = merged(logs.segments(deployment_id, target_id))
+    # An on-premises instance calls itself by its node's id.
+    host = str((item or {}).get("nodeId") or target_id)
+    segments = merged(logs.segments(deployment_id, host))
     page = read_page(in_order(segments, logs.read), start, given.get("lifecycleEvent"), logs.read)
     if over and not page.more and not page.at.ended:
         # The host could not upload all of it: perhaps a later deployment has brought the rest.
-        segments = merged(segments, _brought_later(call, deployment_id, target_id))
+        segments = merged(segments, _brought_later(call, deployment_id, target_id, host))
         page = read_page(in_order(segments, logs.read), start, given.get("lifecycleEvent"), logs.read)
     here = page.at.token()
     return {
@@ -57,7 +59,7 @@ def _start(paging: Paging) -> Position | None:
     return position
 
 
-def _brought_later(call: Call, deployment_id: str, target_id: str) -> list[Segment]:
+def _brought_later(call: Call, deployment_id: str, target_id: str, host: str) -> list[Segment]:
     """What later deployments of the host have brought of this one."""
     newest = call.services.table.query(f"HOST#{target_id}", descending=True, limit=100).items
     ids = [str(item["deploymentId"]) for item in newest]
@@ -66,5 +68,5 @@ def _brought_later(call: Call, deployment_id: str, target_id: str) -> list[Segme
         return []
     logs = call.services.logs
     with ThreadPoolExecutor(_LATER) as pool:
-        found = pool.map(lambda by: logs.segments(deployment_id, target_id, by), later[-_LATER:])
+        found = pool.map(lambda by: logs.segments(deployment_id, host, by), later[-_LATER:])
         return [segment for each in found for segment in each]

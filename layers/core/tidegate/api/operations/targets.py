@@ -13,7 +13,7 @@ from tidegate.api.progress import merged
 from tidegate.api.rules.common import check_batch, check_deployment_id
 from tidegate.api.services import Call
 from tidegate.model.deployment import IN_PLACE_EVENTS
-from tidegate.model.names import shift_target_id
+from tidegate.model.names import on_premises_arn, on_premises_name, shift_target_id
 from tidegate.store.table import Item
 
 Given = Mapping[str, Any]
@@ -82,12 +82,16 @@ def fleet_of(call: Call, deployment_id: str) -> list[str]:
     ApiError
         ``DeploymentNotStartedException`` while they are not yet known.
     """
+    return [str(member[0]) for member in _members(call, deployment_id)]
+
+
+def _members(call: Call, deployment_id: str) -> list[Sequence[Any]]:
     deployment = call.services.deployments.get(deployment_id)
     shards = call.services.table.query(f"DEP#{deployment_id}", "ROSTER#").items
     if not shards and deployment["status"] in ("Created", "Queued"):
         message = f"The deployment '{deployment_id}' has not started yet: its targets are not known."
         raise ApiError("DeploymentNotStartedException", message)
-    return [str(member[0]) for shard in shards for member in shard["members"]]
+    return [member for shard in shards for member in shard["members"]]
 
 
 def _read(call: Call, deployment_id: str, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -95,20 +99,23 @@ def _read(call: Call, deployment_id: str, names: Sequence[str]) -> list[dict[str
     ids = [target_id_of(name) for name in dict.fromkeys(names)]
     pk = f"DEP#{deployment_id}"
     found = call.services.table.get_many((pk, f"TARGET#{each}") for each in ids)
+    fleet: dict[str, Sequence[Any]] = {}
     if len(found) < len(ids):
-        fleet = set(fleet_of(call, deployment_id))
+        fleet = {member[0]: member for member in _members(call, deployment_id)}
         for each in ids:
             if each not in fleet:
                 message = f"The target '{each}' is not part of deployment '{deployment_id}'."
                 raise ApiError("DeploymentTargetDoesNotExistException", message)
-    items = [found.get((pk, f"TARGET#{each}")) or _unrecorded(call, each) for each in ids]
+    items = [found.get((pk, f"TARGET#{each}")) or _unrecorded(call, fleet[each]) for each in ids]
     told = _progress(call, deployment_id, items)
     return [_shown(deployment_id, merged(item, told.get(item["targetId"]))) for item in items]
 
 
 def target_id_of(name: str) -> str:
     """The id of a target named by its id or its ARN."""
-    target_id = shift_target_id(name) or (name.rpartition("/")[2] if name.startswith("arn:") else name)
+    target_id = shift_target_id(name) or name
+    if target_id.startswith("arn:"):
+        target_id = on_premises_name(name) if ":codedeploy:" in name else name.rpartition("/")[2]
     longest = _LONGEST_PAIR if ":" in target_id else 100
     if not 1 <= len(target_id) <= longest or not target_id.isprintable() or " " in target_id:
         message = f"A target is named by the id or the ARN of an instance; not {name[:80]!r}."
@@ -116,23 +123,27 @@ def target_id_of(name: str) -> str:
     return target_id
 
 
-def _unrecorded(call: Call, target_id: str) -> Item:
+def _unrecorded(call: Call, member: Sequence[Any]) -> Item:
     """A target of the fleet of which nothing was recorded yet."""
+    target_id = str(member[0])
     events = [{"lifecycleEventName": name, "status": "Pending"} for name in IN_PLACE_EVENTS]
     region, account = call.services.region, call.services.account
     arn = f"arn:aws:ec2:{region}:{account}:instance/{target_id}"
+    if len(member) > 2:
+        arn = on_premises_arn(region, account, target_id, str(member[3]))
     return {"targetId": target_id, "targetArn": arn, "status": "Pending", "lifecycleEvents": events}
 
 
 def _progress(call: Call, deployment_id: str, items: Sequence[Item]) -> dict[str, Mapping[str, Any]]:
     """What the hosts at work say, by target id; read side by side, since each one is an object of its own."""
-    working = [item["targetId"] for item in items if item["status"] == "InProgress"]
+    # An on-premises instance calls itself by its node's id.
+    working = {item["targetId"]: item.get("nodeId") or item["targetId"] for item in items if _works(item)}
     if not working:
         return {}
 
     def read(target_id: str) -> Mapping[str, Any] | None:
         try:
-            return call.services.progress.read(deployment_id, target_id)
+            return call.services.progress.read(deployment_id, working[target_id])
         except Exception:
             # Live detail is a help, no more: without it the target is shown as recorded.
             _log.exception("the progress of %s in %s could not be read", target_id, deployment_id)
@@ -141,6 +152,10 @@ def _progress(call: Call, deployment_id: str, items: Sequence[Item]) -> dict[str
     with ThreadPoolExecutor(min(_READERS, len(working))) as pool:
         told = pool.map(read, working)
         return {each: progress for each, progress in zip(working, told, strict=True) if progress}
+
+
+def _works(item: Item) -> bool:
+    return bool(item["status"] == "InProgress")
 
 
 def _shown(deployment_id: str, item: Mapping[str, Any]) -> dict[str, Any]:

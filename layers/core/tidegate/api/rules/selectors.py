@@ -53,7 +53,7 @@ def check_filters(name: str, filters: Sequence[Mapping[str, str]], code: str) ->
     if len(filters) > MOST_FILTERS:
         raise ApiError(code, f"'{name}' may hold {MOST_FILTERS} tag filters; it holds {len(filters)}.")
     for each in filters:
-        _check_filter(each, code)
+        check_filter(each, code)
 
 
 def lists_of(settings: Mapping[str, Any], nested: str) -> Sequence[Sequence[Mapping[str, str]]]:
@@ -82,7 +82,8 @@ def settle_selectors(info: dict[str, Any], given: Mapping[str, Any]) -> None:
             info[flat] = []
 
 
-def _check_filter(each: Mapping[str, str], code: str) -> None:
+def check_filter(each: Mapping[str, str], code: str) -> None:
+    """One tag filter: it has what its type asks for, and nothing is too long."""
     kind, key, value = _type(each), each.get("Key"), each.get("Value")
     needs_key, needs_value = kind != "VALUE_ONLY", kind != "KEY_ONLY"
     # A value may be empty text, a key may not.
