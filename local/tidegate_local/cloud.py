@@ -152,6 +152,7 @@ class LocalCloud:
             poller.start()
         self.events.start_schedules()
         self.state.hosts = self.hosting.finish()
+        self.workers.wait_ready()
         self.pages.add("GET", "hosts", lambda _: self.hosting.describe())
         self.hosting.add_pages(self.pages, self._hosts_changed)
         self.state.options = self.options.plain()

@@ -7,23 +7,22 @@ JSON on the first file descriptor given, answers leave on the second; what the h
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import os
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 from tidegate_local.policy.client_hooks import Authoriser, node_tags, watch_client
 from tidegate_local.policy.requests import Place
+from tidegate_local.preload import forget
 
 #: Exit status of a worker that died because a fault told it to.
 KILLED_BY_FAULT = 86
-_PR_SET_PDEATHSIG = 1
 
 
 class Context:
@@ -98,7 +97,7 @@ class Worker:
 
     def _watch_aws_calls(self) -> None:
         # Every client is made through this method, boto3's included.
-        import botocore.session  # after the handler's own path was set
+        import botocore.session  # after the function's own path was set
 
         place = Place(self._settings["account"], self._settings["region"])
         authoriser = Authoriser(self._settings["role_arn"], self._settings["statements"], place, self._tags_of_instance)
@@ -151,13 +150,33 @@ def _describe(error: BaseException) -> dict[str, Any]:
     }
 
 
-def main(settings_text: str, request_fd: int, answer_fd: int, parent: int) -> None:
-    """Run a worker; it dies with the process that started it."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    settings = json.loads(settings_text)
-    sys.path[:0] = settings["path"]
+def serve(request_fd: int, answer_fd: int, preloaded: frozenset[str]) -> None:
+    """Be a function's worker, in a process just forked, until the requests end.
+
+    Parameters
+    ----------
+    request_fd, answer_fd
+        Descriptors of requests and answers. The first request is the worker's settings.
+    preloaded
+        Names of the modules that were imported for all functions.
+    """
+    os.set_inheritable(request_fd, False)
+    os.set_inheritable(answer_fd, False)
     with os.fdopen(request_fd, encoding="utf-8") as requests, os.fdopen(answer_fd, "w", encoding="utf-8") as answers:
+        line = requests.readline()
+        if not line:
+            return
+        settings = json.loads(line)
+        _settle(settings, preloaded)
         Worker(settings, requests, answers).run()
+
+
+def _settle(settings: Mapping[str, Any], preloaded: frozenset[str]) -> None:
+    """Take on a function's variables, folder and import path."""
+    os.environ.clear()
+    os.environ.update(settings["environment"])
+    time.tzset()
+    folder = settings["folder"]
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    forget(preloaded, frozenset(path.name.partition(".")[0] for path in Path(folder).iterdir()))

@@ -8,16 +8,15 @@ Lambda's form.
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tidegate_local.adapters.fork_servers import ENVIRONMENT, ForkServerError, ForkServers
 from tidegate_local.adapters.worker_process import Function, WorkerProcess
 from tidegate_local.counters import Counters
 from tidegate_local.faults import Faults
@@ -84,13 +83,23 @@ class LambdaWorkers:
         self._lock = threading.Lock()
         self._pools: dict[str, _Pool] = {}
         self._stopped = False
-        # A worker dies with the *thread* that forked it (PR_SET_PDEATHSIG): one lasting thread forks them all.
-        self._spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lambda-spawner")
+        self._servers = ForkServers()
 
     def register(self, function: Function) -> None:
-        """Make a function known; its workers start with its first call."""
+        """Make a function known; its workers start with its first call, what they will share right now."""
+        self._servers.of(function.path[1:], function.variables)
         with self._lock:
             self._pools[function.name] = _Pool(function)
+
+    def wait_ready(self) -> None:
+        """Wait until all is imported that functions share.
+
+        Raises
+        ------
+        ForkServerError
+            When the process that imports it has ended.
+        """
+        self._servers.wait_ready()
 
     def functions(self) -> list[Function]:
         """All functions."""
@@ -99,11 +108,6 @@ class LambdaWorkers:
     def log_file(self, name: str) -> Path:
         """Where a function's output goes."""
         return self._logs / f"{name}.log"
-
-    def pids(self) -> list[int]:
-        """Process ids of all workers."""
-        with self._lock:
-            return [process.pid for pool in self._pools.values() for process in pool.all]
 
     def invoke(self, name: str, event: Any) -> Result:
         """Call a function and wait for its answer.
@@ -137,25 +141,30 @@ class LambdaWorkers:
             process.kill()
         for process in idle:
             process.end()
-        self._spawner.shutdown(wait=True)
+        self._servers.stop()
 
     def _start(self, pool: _Pool) -> WorkerProcess:
         function = pool.function
         environment = self._environment(function)
         log = self.log_file(function.name)
         statements = self._statements_of(function.role_arn)
+        server = self._servers.of(function.path[1:], function.variables)
+        process = WorkerProcess(server, function, statements, environment, self._place, log)
         with self._lock:
-            if self._stopped:
-                raise RuntimeError("the local cloud is stopping")
-            process = self._spawner.submit(WorkerProcess, function, statements, environment, self._place, log).result()
+            stopped = self._stopped
             pool.all.add(process)
+        if stopped:
+            process.kill()
+            self._discard(pool, process)
+            raise ForkServerError("the local cloud is stopping")
         try:
             ready = process.receive(time.monotonic() + _START_SECONDS)
         except TimeoutError:
+            process.kill()
             ready = None
         if ready is None:
             self._discard(pool, process)
-            raise RuntimeError(
+            raise ForkServerError(
                 f"the worker of function {function.name} did not start; see {self.log_file(function.name)}"
             )
         return process
@@ -172,7 +181,7 @@ class LambdaWorkers:
             process = pool.idle.pop() if pool.idle else None
         try:
             process = process or self._start(pool)
-        except RuntimeError as error:
+        except ForkServerError as error:
             return _failure("Runtime.ExitError", f"RequestId: {request_id} Error: {error}")
         kill_after = self._faults.kill_after(function.logical_id)
         request = {"id": request_id, "event": event, "timeout": function.timeout, "kill_after": kill_after}
@@ -196,6 +205,7 @@ class LambdaWorkers:
             if keep:
                 pool.idle.append(process)
         if not keep:
+            process.kill()
             self._discard(pool, process)
         if "failure" in answer:
             return Result(json.dumps(answer["failure"]), failed=True, unhandled=True)
@@ -210,14 +220,8 @@ class LambdaWorkers:
 
     def _environment(self, function: Function) -> dict[str, str]:
         return {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "LANG": "C.UTF-8",
-            "TZ": ":UTC",
-            "HOME": "/tmp",  # noqa: S108 - as in Lambda
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            **ENVIRONMENT,
             "LAMBDA_TASK_ROOT": function.path[0],
-            "AWS_EXECUTION_ENV": "AWS_Lambda_python",
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),

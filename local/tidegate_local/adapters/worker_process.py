@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
-import subprocess
-import sys
+import signal
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from tidegate_local.adapters.fork_servers import ForkServerProcess
 from tidegate_local.policy.evaluate import Statement
 
-_LOCAL_ROOT = str(Path(__file__).resolve().parents[2])
-_BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from tidegate_local.worker import main; sys.path.pop(0); "
-    "main(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))"
-)
+#: How long a worker that ends by itself may take to do so.
+_EXIT_SECONDS = 5.0
+#: How long a killed process may take to be gone.
+_END_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,17 @@ class Function:
 
 
 class WorkerProcess:
-    """One worker process and its pipes."""
+    """One worker process and its pipes.
+
+    Raises
+    ------
+    ForkServerError
+        When the fork server has ended.
+    """
 
     def __init__(
         self,
+        server: ForkServerProcess,
         function: Function,
         statements: Sequence[Statement],
         environment: Mapping[str, str],
@@ -55,7 +63,8 @@ class WorkerProcess:
             "function_name": function.name,
             "function_arn": function.arn,
             "handler": function.handler,
-            "path": list(function.path),
+            "folder": function.path[0],
+            "environment": dict(environment),
             "memory": function.memory,
             "role_arn": function.role_arn,
             "statements": list(statements),
@@ -64,30 +73,30 @@ class WorkerProcess:
         }
         request_read, request_write = os.pipe()
         answer_read, answer_write = os.pipe()
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            self._popen = subprocess.Popen(
-                [
-                    *(sys.executable, "-P", "-s", "-c", _BOOT, _LOCAL_ROOT, json.dumps(settings)),
-                    *(str(request_read), str(answer_write), str(os.getpid())),
-                ],
-                env=dict(environment),
-                cwd=function.path[0],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=(request_read, answer_write),
-                start_new_session=True,
-            )
-        os.close(request_read)
-        os.close(answer_write)
+        # A stream: what was sent before one end closed can always be read at the other.
+        self._leash, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._requests: IO[bytes] = os.fdopen(request_write, "wb", buffering=0)
         self._answer_fd = answer_read
         self._buffer = b""
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("ab") as output:
+                server.fork((request_read, answer_write, output.fileno(), theirs.fileno()))
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            os.close(request_read)
+            os.close(answer_write)
+            theirs.close()
+        self.send(settings)
 
     def send(self, message: Mapping[str, Any]) -> bool:
+        """Send one message; False when the worker died."""
+        left = memoryview(json.dumps(message).encode() + b"\n")
         try:
-            self._requests.write(json.dumps(message).encode() + b"\n")
+            while left:
+                left = left[self._requests.write(left) :]
         except OSError:
             return False
         return True
@@ -107,21 +116,32 @@ class WorkerProcess:
         return message
 
     def end(self) -> int:
-        """Kill the process if it lives, and give its exit status."""
-        if self._popen.poll() is None:
-            # A worker that closed its pipe is about to exit by itself; its status tells why.
-            try:
-                self._popen.wait(0.2)
-            except subprocess.TimeoutExpired:
-                self._popen.kill()
-        status = self._popen.wait()
-        self._requests.close()
-        os.close(self._answer_fd)
-        return status
+        """Give the exit status of a process that is ending; one that does not get on with it is killed."""
+        # A worker that closed its pipe exits by itself, and its status tells why.
+        status = self._status(_EXIT_SECONDS)
+        if status is None:
+            self.kill()
+            status = self._status(_END_SECONDS)
+        self._close()
+        return -signal.SIGKILL if status is None else status
 
     def kill(self) -> None:
-        self._popen.kill()
+        """Kill the process."""
+        with contextlib.suppress(OSError):
+            self._leash.shutdown(socket.SHUT_WR)
 
-    @property
-    def pid(self) -> int:
-        return self._popen.pid
+    def _status(self, seconds: float) -> int | None:
+        self._leash.settimeout(seconds)
+        try:
+            told = self._leash.recv(16)
+        except TimeoutError:
+            return None
+        except OSError:
+            told = b""
+        # Without a word: the fork server died, and its workers with it.
+        return int(told) if told else -signal.SIGKILL
+
+    def _close(self) -> None:
+        self._requests.close()
+        os.close(self._answer_fd)
+        self._leash.close()

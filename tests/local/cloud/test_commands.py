@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,6 +131,21 @@ def test_a_start_that_cannot_be(folder, arguments, status, text, detach):
     done = tidegate(folder, "up", *detach, *arguments)
     assert done.returncode == status
     assert text in done.stderr
+    assert "Traceback" not in done.stderr
+    assert read_state(folder) is None
+
+
+@pytest.mark.parametrize("detach", [["--detach"], []])
+def test_a_start_with_a_layer_that_ends_its_process(folder, tmp_path, detach):
+    stack = tmp_path / "stack"
+    shutil.copytree(STACK.parent, stack)
+    package = stack / "layers" / "shared" / "tidegate"
+    package.mkdir()
+    (package / "__init__.py").write_text("import os; os._exit(9)")
+    done = tidegate(folder, "up", *detach, "--hosts", "0", "--template", str(stack / "template.yaml"))
+    assert done.returncode == 1
+    assert "the local cloud did not start: the process that imports" in done.stderr
+    assert "layers/shared for the functions ended with exit status 9" in done.stderr
     assert "Traceback" not in done.stderr
     assert read_state(folder) is None
 

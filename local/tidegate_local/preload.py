@@ -1,0 +1,96 @@
+"""What all workers import, imported once: modules, and the descriptions of services that clients are made from.
+
+No client, no credentials, no variable of a function: only what is the same in every worker.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+#: Modules that handlers and their clients import. One that is missing here, or not installed, only costs time.
+MODULES = ("aws_lambda_powertools", "boto3.s3.inject", "boto3.s3.transfer")
+#: Packages of layers, with all that is in them.
+PACKAGES = ("tidegate",)
+#: Services that handlers call.
+SERVICES = ("dynamodb", "s3", "ssm", "stepfunctions", "ec2")
+
+
+def preload() -> frozenset[str]:
+    """Import what there is of it on ``sys.path``.
+
+    Returns
+    -------
+    frozenset of str
+        Names of the modules that this brought.
+    """
+    before = set(sys.modules)
+    for name in (*MODULES, *PACKAGES):
+        module = _import(name)
+        if module is not None and name in PACKAGES:
+            for inner in _inside(module):
+                _import(inner)
+    _describe_services()
+    return frozenset(set(sys.modules) - before)
+
+
+def forget(names: frozenset[str], folder_names: frozenset[str]) -> None:
+    """Forget the modules that a function's own folder has another version of: its folder goes first on the path."""
+    for name in names:
+        if name.partition(".")[0] in folder_names:
+            sys.modules.pop(name, None)
+
+
+def _import(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0]:
+            _tell(name, error)
+    except Exception as error:
+        _tell(name, error)
+    return None
+
+
+def _tell(name: str, error: Exception) -> None:
+    # Not the end: the functions that import it fail with this error themselves, as they do on Lambda.
+    sys.stderr.write(f"{name} cannot be imported: {type(error).__name__}: {error}\n")
+
+
+def _inside(package: ModuleType) -> Iterator[str]:
+    paths = getattr(package, "__path__", ())
+    for found in pkgutil.walk_packages(paths, f"{package.__name__}.", onerror=lambda _name: None):
+        yield found.name
+
+
+def _describe_services() -> None:
+    """Have new sessions start with the descriptions of services already read.
+
+    A session reads and parses them anew, and looks through hundreds of folders for them: most of what making a
+    client costs.
+    """
+    import botocore.session
+    from botocore.exceptions import DataNotFoundError
+    from botocore.loaders import create_loader as original
+
+    known: Any = original()
+    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+        known.load_data_with_path(name)
+    for service in SERVICES:
+        for kind in ("service-2", "endpoint-rule-set-1"):
+            try:
+                known.load_service_model(service, kind)
+            except DataNotFoundError as error:
+                _tell(f"the description of {service}", error)
+
+    def create_loader(search_path: str | None = None) -> Any:
+        loader: Any = original(search_path)
+        if search_path is None:
+            loader._cache.update(known._cache)
+        return loader
+
+    setattr(botocore.session, "create_loader", create_loader)  # noqa: B010 - as in the worker
