@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tidegate_local import descriptions
 from tidegate_local.state import State
 
 _LOG = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ def run(directory: Path, template: Path, options: Mapping[str, Any], ready: Call
         # While it starts, an exception is what ends it soonest.
         signal.signal(number, signal.default_int_handler)
     with lock(directory):
+        descriptions.share()  # before moto is imported, which makes sessions at once
         from tidegate_local.cloud import LocalCloud, Options
 
         cloud = LocalCloud(directory, template, Options(**options))

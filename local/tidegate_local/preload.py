@@ -10,7 +10,8 @@ import pkgutil
 import sys
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+
+from tidegate_local import descriptions
 
 #: Modules that handlers and their clients import. One that is missing here, or not installed, only costs time.
 MODULES = ("aws_lambda_powertools", "boto3.s3.inject", "boto3.s3.transfer")
@@ -34,7 +35,8 @@ def preload() -> frozenset[str]:
         if module is not None and name in PACKAGES:
             for inner in _inside(module):
                 _import(inner)
-    _describe_services()
+    descriptions.share()
+    descriptions.read(SERVICES)
     return frozenset(set(sys.modules) - before)
 
 
@@ -65,32 +67,3 @@ def _inside(package: ModuleType) -> Iterator[str]:
     paths = getattr(package, "__path__", ())
     for found in pkgutil.walk_packages(paths, f"{package.__name__}.", onerror=lambda _name: None):
         yield found.name
-
-
-def _describe_services() -> None:
-    """Have new sessions start with the descriptions of services already read.
-
-    A session reads and parses them anew, and looks through hundreds of folders for them: most of what making a
-    client costs.
-    """
-    import botocore.session
-    from botocore.exceptions import DataNotFoundError
-    from botocore.loaders import create_loader as original
-
-    known: Any = original()
-    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
-        known.load_data_with_path(name)
-    for service in SERVICES:
-        for kind in ("service-2", "endpoint-rule-set-1"):
-            try:
-                known.load_service_model(service, kind)
-            except DataNotFoundError as error:
-                _tell(f"the description of {service}", error)
-
-    def create_loader(search_path: str | None = None) -> Any:
-        loader: Any = original(search_path)
-        if search_path is None:
-            loader._cache.update(known._cache)
-        return loader
-
-    setattr(botocore.session, "create_loader", create_loader)  # noqa: B010 - as in the worker
