@@ -7,6 +7,7 @@ since loading samtranslator takes longer than everything else here.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -18,6 +19,9 @@ from typing import Any
 
 #: Bucket name that marks code as a folder of the checkout.
 CHECKOUT = "local-checkout"
+#: Expanded templates that the cache holds at most.
+MOST_KEPT = 20
+_PREFIX = "template-"
 
 
 class TemplateError(Exception):
@@ -63,7 +67,7 @@ def load_template(template: Path, parameters: Mapping[str, str], cache: Path | N
     for part in (version, "1", text, json.dumps(dict(parameters), sort_keys=True), *_definitions(template)):
         digest.update(part.encode())
         digest.update(b"\0")
-    kept = (cache or cache_folder()) / f"template-{digest.hexdigest()}.json"
+    kept = (cache or cache_folder()) / f"{_PREFIX}{digest.hexdigest()}.json"
     expanded = _kept(kept)
     if expanded is None:
         expanded = _expand(template, text, parameters)
@@ -74,6 +78,7 @@ def load_template(template: Path, parameters: Mapping[str, str], cache: Path | N
 def _kept(path: Path) -> dict[str, Any] | None:
     try:
         known: dict[str, Any] = json.loads(path.read_bytes())
+        path.touch()  # used: it goes after those that are not
     except (OSError, ValueError):
         return None
     return known
@@ -88,12 +93,25 @@ def _definitions(template: Path) -> list[str]:
 def _keep(path: Path, expanded: Mapping[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=_PREFIX, suffix=".part", delete=False, encoding="utf-8"
+        ) as file:
             json.dump(expanded, file, default=str)
         Path(file.name).replace(path)
+        _forget_old(path.parent)
     except OSError:
         # Only a cache: without it the next start takes a moment longer.
         return
+
+
+def _forget_old(folder: Path) -> None:
+    """Keep those used last: each change to a template or its machines leaves one that is never used again."""
+    used: list[tuple[float, Path]] = []
+    for path in folder.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):  # somebody else forgot it
+            used.append((path.stat().st_mtime, path))
+    for _, path in sorted(used, reverse=True)[MOST_KEPT:]:
+        path.unlink(missing_ok=True)
 
 
 def _expand(template: Path, text: str, parameters: Mapping[str, str]) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
+import textwrap
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -16,11 +19,26 @@ import pytest
 from botocore.config import Config
 
 from tidegate_local import control
+from tidegate_local.adapters.lambda_workers import LambdaWorkers
+from tidegate_local.adapters.worker_process import Function
+from tidegate_local.counters import Counters
+from tidegate_local.faults import Faults
 from tidegate_local.state import State
 
 STACK = Path(__file__).parent / "stack" / "template.yaml"
 SESSION = boto3.session.Session()
 T = TypeVar("T")
+BASE = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_DEFAULT_REGION": "us-east-1"}
+TELL = """
+import os, random, sys
+def handler(event, context):
+    return {
+        "pid": os.getpid(), "server": os.getppid(), "session": os.getsid(0), "variables": dict(os.environ),
+        "path": sys.path, "folder": os.getcwd(), "chance": random.random(),
+        "descriptors": {n: os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd") if int(n) > 2
+                        and os.path.exists(f"/proc/self/fd/{n}")},
+    }
+"""
 
 
 def eventually(look: Callable[[], T | None], seconds: float = 30.0) -> T:
@@ -146,3 +164,73 @@ def cloud(running_cloud: Cloud) -> Iterator[Cloud]:
     """The worker's local cloud, without faults."""
     yield running_cloud
     running_cloud.faults(events={}, throttle={}, kill=None)
+
+
+def made_workers(folder):
+    return LambdaWorkers(
+        folder / "logs", "1", "us-east-1", lambda: BASE, lambda _: [], Counters(), Faults(chance=random.Random(1))
+    )
+
+
+class Functions:
+    """Functions made of source texts, and what runs them."""
+
+    def __init__(self, folder, workers):
+        self.folder = folder
+        self.workers = workers
+
+    def full(self, name):
+        """What a test's function is called among those of all tests."""
+        return f"{self.folder.name}-{name}"
+
+    def add(self, name, text=TELL, layers=(), timeout=20.0, files=None, **variables):
+        home = self.folder / name
+        home.mkdir()
+        for file, content in {"app.py": text, **(files or {})}.items():
+            (home / file).write_text(textwrap.dedent(content))
+        path = (str(home), *map(str, layers))
+        self.workers.register(
+            Function(self.full(name), "arn", name, "app.handler", path, variables, timeout, 128, "role")
+        )
+        return name
+
+    def layer(self, name, **files):
+        folder = self.folder / name
+        for file, text in files.items():
+            path = folder / f"{file}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return folder
+
+    def call(self, name, event=None):
+        return json.loads(self.workers.invoke(self.full(name), event).payload)
+
+    def together(self, name, number, event):
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(self.call(name, event))) for _ in range(number)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return answers
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory):
+    made = made_workers(tmp_path_factory.mktemp("workers"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def functions(tmp_path, workers):
+    """Functions of a test, forked from the process that those of other tests are forked from."""
+    return Functions(tmp_path, workers)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Functions of a test that may break what they are forked from."""
+    made = Functions(tmp_path, made_workers(tmp_path))
+    yield made
+    made.workers.stop()

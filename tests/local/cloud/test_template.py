@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tidegate_local.intrinsics import Resolver, parameter_values
 from tidegate_local.policy.roles import Roles
 from tidegate_local.provisioner import Provisioner
 from tidegate_local.resources.registry import Stack
-from tidegate_local.template import TemplateError, load_template
+from tidegate_local.template import MOST_KEPT, TemplateError, load_template
 
 
 def resolver(template=None, **values):
@@ -170,6 +171,30 @@ def test_a_template_is_expanded_and_then_found_in_the_cache(tmp_path):
     assert list(tmp_path.iterdir()) == kept
     kept[0].write_text("not JSON")
     assert load_template(stack, {}, tmp_path) == first
+
+
+def test_the_cache_keeps_the_templates_used_last(tmp_path):
+    template = tmp_path / "template.yaml"
+    cache = tmp_path / "cache"
+
+    def load(description):
+        template.write_text(f"Description: {description}\nResources: {{B: {{Type: AWS::S3::Bucket}}}}\n")
+        return load_template(template, {}, cache)
+
+    load("first")
+    (first,) = cache.iterdir()
+    (cache / "somebody-elses").write_text("x")
+    for number in range(MOST_KEPT + 5):
+        before = set(cache.iterdir())
+        load(f"{number}")
+        (made,) = set(cache.iterdir()) - before
+        os.utime(made, (number + 1, number + 1))
+        os.utime(first, (0, 0))
+        load("first")
+    kept = set(cache.glob("template-*"))
+    assert len(kept) == MOST_KEPT
+    assert first in kept
+    assert (cache / "somebody-elses").exists()
 
 
 def test_a_template_that_cannot_be_used(tmp_path):

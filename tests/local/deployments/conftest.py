@@ -12,7 +12,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import boto3
 import pytest
 
 from tidegate_local.cloud import Options
-from tidegate_local.control import start_detached
+from tidegate_local.control import running, start_detached
 
 ROOT = Path(__file__).parents[3]
 TERMINAL = {"Succeeded", "Failed", "Stopped"}
@@ -49,17 +49,25 @@ class Cloud:
     folder: Path
     env: Mapping[str, str]
     hosts: list[dict[str, Any]] = field(default_factory=list)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def client(self, service: str) -> Any:
-        """A boto3 client as a user's shell would make it."""
+    @cached_property
+    def _session(self) -> Any:
         session: Any = boto3.Session(
             aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
             region_name="us-east-1",
         )
         session._loader.search_paths.insert(0, self.env["AWS_DATA_PATH"])
-        own = f"AWS_ENDPOINT_URL_{service.upper()}"
-        return session.client(service, endpoint_url=self.env.get(own, self.env["AWS_ENDPOINT_URL"]))
+        return session
+
+    def client(self, service: str) -> Any:
+        """A boto3 client as a user's shell would make it."""
+        if service not in self._clients:
+            own = f"AWS_ENDPOINT_URL_{service.upper()}"
+            endpoint = self.env.get(own, self.env["AWS_ENDPOINT_URL"])
+            self._clients[service] = self._session.client(service, endpoint_url=endpoint)
+        return self._clients[service]
 
     def page(self, name: str, body: Any = None) -> Any:
         """One of the local cloud's own pages."""
@@ -69,7 +77,14 @@ class Cloud:
 
     def run(self, host: str, *command: str) -> subprocess.CompletedProcess[str]:
         """A command inside a host."""
-        return tidegate(self.folder, "local", "exec", host, "--", *command)
+        known = next(one for one in self.hosts if one["name"] == host)
+        # What `tidegate local exec` does, without what a command line costs to start: tests look into hosts often.
+        script = (
+            "import json, sys; from tidegate_local.hosts.enter import exec_in_host; "
+            "sys.exit(exec_in_host(json.loads(sys.argv[1]), sys.argv[2:]))"
+        )
+        command = (sys.executable, "-c", script, json.dumps(known), *command)
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     def read(self, host: str, path: str) -> str:
         """A file inside a host; empty when it is not there."""
@@ -78,9 +93,8 @@ class Cloud:
 
 def started(folder: Path) -> Cloud:
     """The local cloud that runs in a folder."""
-    lines = tidegate(folder, "local", "env").stdout.splitlines()
-    env = dict(line.removeprefix("export ").split("=", 1) for line in lines)
-    return Cloud(folder, env, json.loads(tidegate(folder, "local", "hosts", "--json").stdout))
+    state = running(folder)
+    return Cloud(folder, state.environment, state.hosts)
 
 
 def ended(folder: Path) -> None:
