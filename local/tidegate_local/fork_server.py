@@ -164,4 +164,4 @@ def main(control_fd: int, parent: int, path: list[str]) -> None:
     if job is None:
         server.end()
     else:
-        serve(job.requests, job.answers, brought)
+        serve(job.requests, job.answers, path, brought)

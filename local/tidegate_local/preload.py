@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 from tidegate_local import descriptions
@@ -40,10 +41,15 @@ def preload() -> frozenset[str]:
     return frozenset(set(sys.modules) - before)
 
 
-def forget(names: frozenset[str], folder_names: frozenset[str]) -> None:
-    """Forget the modules that a function's own folder has another version of: its folder goes first on the path."""
+def brings(folder: str) -> bool:
+    """Whether a layer's folder holds a package that is imported for all workers."""
+    return any((Path(folder) / found).exists() for name in PACKAGES for found in (name, f"{name}.py"))
+
+
+def forget(names: frozenset[str], found: frozenset[str]) -> None:
+    """Forget the modules that a folder earlier on the path has another version of."""
     for name in names:
-        if name.partition(".")[0] in folder_names:
+        if name.partition(".")[0] in found:
             sys.modules.pop(name, None)
 
 

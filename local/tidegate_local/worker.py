@@ -1,8 +1,9 @@
 """The process that runs one Lambda function's handler.
 
 Stands in for the Lambda execution environment ("Lambda execution environment lifecycle" in the Lambda developer
-guide): its own process, environment variables and module globals, kept warm between calls. Requests come as lines of
-JSON on the first file descriptor given, answers leave on the second; what the handler prints goes to the log.
+guide): its own process, environment variables and module globals, kept warm between calls. It is forked by the fork
+server; its settings, then requests come as lines of JSON on one pipe, answers leave on another, and what the handler
+prints goes to the log.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -150,15 +151,17 @@ def _describe(error: BaseException) -> dict[str, Any]:
     }
 
 
-def serve(request_fd: int, answer_fd: int, preloaded: frozenset[str]) -> None:
+def serve(request_fd: int, answer_fd: int, layers: Sequence[str], preloaded: frozenset[str]) -> None:
     """Be a function's worker, in a process just forked, until the requests end.
 
     Parameters
     ----------
     request_fd, answer_fd
         Descriptors of requests and answers. The first request is the worker's settings.
+    layers
+        Folders of layers that are first on ``sys.path`` already.
     preloaded
-        Names of the modules that were imported for all functions.
+        Names of the modules that were imported for all functions, from these layers or from elsewhere.
     """
     os.set_inheritable(request_fd, False)
     os.set_inheritable(answer_fd, False)
@@ -167,16 +170,18 @@ def serve(request_fd: int, answer_fd: int, preloaded: frozenset[str]) -> None:
         if not line:
             return
         settings = json.loads(line)
-        _settle(settings, preloaded)
+        _settle(settings, layers, preloaded)
         Worker(settings, requests, answers).run()
 
 
-def _settle(settings: Mapping[str, Any], preloaded: frozenset[str]) -> None:
+def _settle(settings: Mapping[str, Any], layers: Sequence[str], preloaded: frozenset[str]) -> None:
     """Take on a function's variables, folder and import path."""
     os.environ.clear()
     os.environ.update(settings["environment"])
     time.tzset()
-    folder = settings["folder"]
-    os.chdir(folder)
-    sys.path.insert(0, folder)
-    forget(preloaded, frozenset(path.name.partition(".")[0] for path in Path(folder).iterdir()))
+    path = settings["path"]
+    os.chdir(path[0])
+    sys.path[: len(layers)] = path
+    for folder in path:
+        if folder not in layers:
+            forget(preloaded, frozenset(found.name.partition(".")[0] for found in Path(folder).iterdir()))

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tidegate_local.fork_server import FORK, READY
+from tidegate_local.preload import brings
 
 _LOCAL_ROOT = str(Path(__file__).resolve().parents[2])
 _BOOT = (
@@ -142,7 +143,7 @@ class ForkServerProcess:
 
 
 class ForkServers:
-    """The fork servers of a local cloud: one for all functions of the same layers.
+    """The fork servers of a local cloud: one for all functions whose layers bring the same to import for all.
 
     A function that sets a variable which is read at the start of an interpreter, or by what is imported for all,
     has one with that variable.
@@ -164,7 +165,8 @@ class ForkServers:
             When the local cloud is stopping.
         """
         own = {name: value for name, value in variables.items() if name.startswith(START_VARIABLES)}
-        key = (layers, tuple(sorted(own.items())))
+        bringing = tuple(layer for layer in layers if brings(layer))
+        key = (bringing, tuple(sorted(own.items())))
         with self._lock:
             if self._stopped:
                 raise ForkServerError("the local cloud is stopping")
@@ -173,7 +175,7 @@ class ForkServers:
                 return known
             if known is not None:
                 known.stop()
-            made = self._maker.submit(ForkServerProcess, layers, {**ENVIRONMENT, **own}).result()
+            made = self._maker.submit(ForkServerProcess, bringing, {**ENVIRONMENT, **own}).result()
             self._servers[key] = made
             return made
 

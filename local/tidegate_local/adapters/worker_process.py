@@ -63,7 +63,7 @@ class WorkerProcess:
             "function_name": function.name,
             "function_arn": function.arn,
             "handler": function.handler,
-            "folder": function.path[0],
+            "path": list(function.path),
             "environment": dict(environment),
             "memory": function.memory,
             "role_arn": function.role_arn,

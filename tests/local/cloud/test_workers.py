@@ -64,6 +64,17 @@ def test_the_functions_own_folder_goes_before_what_was_imported_for_all(function
     assert functions.call("two") == "boto3<function"
 
 
+def test_a_layer_goes_before_what_was_imported_for_all(functions):
+    text = "import boto3, os\ndef handler(event, context): return [boto3.__file__, os.getppid()]"
+    layer = functions.layer("layer", boto3="WHOSE = 'layer'")
+    functions.add("one", text, layers=[layer])
+    functions.add("two", text)
+    (one, server), (two, same) = functions.call("one"), functions.call("two")
+    assert one == str(layer / "boto3.py")
+    assert two != one
+    assert server == same
+
+
 def test_layers_of_one_name_are_not_mixed_up(functions):
     text = "import tidegate\ndef handler(event, context): return tidegate.WHICH"
     for name in ("old", "new"):
