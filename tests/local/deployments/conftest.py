@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 
 from tidegate_local.cloud import Options
@@ -53,13 +54,14 @@ class Cloud:
 
     @cached_property
     def _session(self) -> Any:
-        session: Any = boto3.Session(
+        core = botocore.session.Session()
+        core.set_config_variable("data_path", self.env["AWS_DATA_PATH"])
+        return boto3.Session(
+            botocore_session=core,
             aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
             region_name="us-east-1",
         )
-        session._loader.search_paths.insert(0, self.env["AWS_DATA_PATH"])
-        return session
 
     def client(self, service: str) -> Any:
         """A boto3 client as a user's shell would make it."""
