@@ -13,10 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ParamValidationError
+from tests.sessions import session_with
 
 from tidegate.api import service_models
 from tidegate.api.addresses import Scope, address_of, path_of
@@ -76,8 +76,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[Scope | None, Path
 
 
 def client_of(service: str, folder: Path, echo: Any) -> Any:
-    session: Any = boto3.session.Session("AKIAEXAMPLE", "secret", region_name="us-east-1")
-    session._loader.search_paths.insert(0, str(folder))
+    session = session_with(folder, "AKIAEXAMPLE", "secret")
     url = f"http://127.0.0.1:{echo.server_address[1]}/v1"
     return session.client(service, endpoint_url=url, config=Config(retries={"max_attempts": 0}))
 
@@ -92,6 +91,7 @@ def sample(shape: Any, name: str = "") -> Any:
         return [sample(shape.member)]
     if shape.type_name == "map":
         return {"k": sample(shape.value)}
+    text = "text".ljust(shape.metadata.get("min", 0), "t")
     return {"Day": "2026-11-23"}.get(shape.name) or {
         "timestamp": 1764000000.5,
         "boolean": True,
@@ -99,7 +99,7 @@ def sample(shape: Any, name: str = "") -> Any:
         "long": 3,
         "float": 0.5,
         "double": 0.5,
-    }.get(shape.type_name, "text")
+    }.get(shape.type_name, text)
 
 
 def as_botocore_gives(shape: Any, value: Any) -> Any:

@@ -25,6 +25,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from tests.conformance.signed_server import ALICE, SignedServer
+from tests.sessions import session_with
 from tests.unit.api.world import ROLE, s3
 
 from tidegate.api.addresses import Scope
@@ -67,7 +68,7 @@ def client(endpoint: str, protocol: str = "json", folder: Path | None = None) ->
     session: Any = boto3.session.Session("AKIANOBODY", "none", region_name="us-east-1")
     if folder is not None:
         only(protocol, folder)
-        session._loader.search_paths.insert(0, str(folder))
+        session = session_with(folder, "AKIANOBODY", "none")
     return session.client("codedeploy", endpoint_url=endpoint, config=Config(retries={"total_max_attempts": 1}))
 
 

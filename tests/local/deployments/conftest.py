@@ -17,9 +17,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import boto3
-import botocore.session
 import pytest
+from tests.sessions import session_with
 
 from tidegate_local.cloud import Options
 from tidegate_local.control import running, start_detached
@@ -54,14 +53,8 @@ class Cloud:
 
     @cached_property
     def _session(self) -> Any:
-        core = botocore.session.Session()
-        core.set_config_variable("data_path", self.env["AWS_DATA_PATH"])
-        return boto3.Session(
-            botocore_session=core,
-            aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
-            region_name="us-east-1",
-        )
+        env = self.env
+        return session_with(env["AWS_DATA_PATH"], env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
 
     def client(self, service: str) -> Any:
         """A boto3 client as a user's shell would make it."""

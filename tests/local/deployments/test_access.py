@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -17,6 +16,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
+from tests.sessions import session_with
 
 from tidegate.api import service_models
 from tidegate.api.addresses import Scope, address_of, path_of
@@ -45,10 +45,7 @@ def connect(cloud: Any, folders: Callable[[Scope | None], Path]) -> Callable[...
     """A client with someone's keys: ``connect(keys, "codedeploy", Scope("shop"))``."""
 
     def client(keys: dict[str, str], service: str = "codedeploy", scope: Scope | None = None) -> Any:
-        session: Any = boto3.Session(
-            keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken"), region_name="us-east-1"
-        )
-        session._loader.search_paths.insert(0, str(folders(scope)))
+        session = session_with(folders(scope), keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken"))
         url = cloud.env["AWS_ENDPOINT_URL_CODEDEPLOY"]
         return session.client(service, endpoint_url=url, config=Config(retries={"total_max_attempts": 1}))
 
