@@ -201,7 +201,7 @@ def test_what_is_not_built_yet_says_so(world: World) -> None:
     codedeploy = service_models.codedeploy()
     missing = {name for name in codedeploy.operation_names if (CODEDEPLOY, name) not in OPERATIONS}
     assert missing
-    for name in ("DeregisterOnPremisesInstance", "ListGitHubAccountTokenNames", "DeleteResourcesByExternalId"):
+    for name in ("DeleteGitHubAccountToken", "ListGitHubAccountTokenNames"):
         assert name in missing
         with pytest.raises(Refused, match=f"{name} is not available in this version") as caught:
             world.call(name, instanceName="box")

@@ -10,13 +10,14 @@
     │   └── InvalidCursorError         a paging position that does not belong to the query
     ├── NotFoundError
     │   ├── ApplicationNotFoundError · DeploymentGroupNotFoundError · DeploymentConfigNotFoundError
-    │   └── RevisionNotFoundError · DeploymentNotFoundError
+    │   └── RevisionNotFoundError · DeploymentNotFoundError · HookNotFoundError
     └── ConflictError
         ├── ApplicationExistsError · DeploymentGroupExistsError · DeploymentConfigExistsError
         ├── DeploymentConfigInUseError
         ├── DeploymentGroupBusyError   the group has a live deployment
         ├── DeploymentExistsError      a deployment with this id is there already
         ├── DeploymentCompletedError   the deployment has ended
+        ├── HookCompletedError         the execution of a lifecycle hook was answered before
         └── StaleGenerationError       an execution that is no longer the deployment's own wanted to write
 """
 
@@ -102,6 +103,13 @@ class DeploymentNotFoundError(NotFoundError):
         super().__init__(f"The deployment '{deployment_id}' does not exist.")
 
 
+class HookNotFoundError(NotFoundError):
+    """The deployment waits for no lifecycle hook of this execution id."""
+
+    def __init__(self, deployment_id: str) -> None:
+        super().__init__(f"Deployment '{deployment_id}' has called no lifecycle hook with this execution id.")
+
+
 class ConflictError(StoreError):
     """What is there already stands in the way."""
 
@@ -159,6 +167,13 @@ class DeploymentCompletedError(ConflictError):
     def __init__(self, deployment_id: str, status: str) -> None:
         super().__init__(f"The deployment '{deployment_id}' has already ended with status {status}.")
         self.status = status
+
+
+class HookCompletedError(ConflictError):
+    """A lifecycle event ended before: nothing about it changes any more."""
+
+    def __init__(self, event: str, status: str) -> None:
+        super().__init__(f"The lifecycle event '{event}' has already ended with status {status}.")
 
 
 class StaleGenerationError(ConflictError):

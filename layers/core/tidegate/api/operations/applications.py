@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate.api.errors import ApiError, not_yet
+from tidegate.api.errors import not_yet
 from tidegate.api.paging import PAGE_SIZE, Paging, take
 from tidegate.api.rules.common import check_batch, check_tags
 from tidegate.api.services import Call
@@ -56,9 +56,7 @@ def list_applications(call: Call, given: Given) -> dict[str, Any]:
 
 def update_application(call: Call, given: Given) -> dict[str, Any]:
     """UpdateApplication: only without a new name, since an application is known by its name everywhere."""
-    name = given.get("applicationName")
-    if not name:
-        raise ApiError("ApplicationNameRequiredException", "'applicationName' is required; give it a value.")
+    name = given["applicationName"]
     call.services.applications.get(name)
     new_name = given.get("newApplicationName") or name
     if new_name == name:
