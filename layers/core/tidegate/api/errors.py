@@ -52,6 +52,7 @@ _NAMES: Final[Mapping[type[store.StoreError], tuple[str, int]]] = {
     store.DeploymentCompletedError: ("DeploymentAlreadyCompletedException", 400),
     store.HookCompletedError: ("LifecycleEventAlreadyCompletedException", 400),
     store.InvalidCursorError: ("InvalidNextTokenException", 400),
+    store.ItemTooLargeError: ("ValidationException", 400),
     # SDKs try a throttled call again by themselves.
     store.TableBusyError: ("ThrottlingException", 400),
     store.StaleGenerationError: ("ThrottlingException", 400),

@@ -6,6 +6,7 @@
     ├── TableError                     the table itself
     │   ├── ConditionFailedError       a write's condition did not hold (which write, and what stands there)
     │   ├── TableBusyError             throttled or in conflict, after the retries: try again later
+    │   ├── ItemTooLargeError          an item would be larger than the database takes
     │   ├── TableUnavailableError      anything else the database refused
     │   └── InvalidCursorError         a paging position that does not belong to the query
     ├── NotFoundError
@@ -54,6 +55,13 @@ class ConditionFailedError(TableError):
 
 class TableBusyError(TableError):
     """Throttled, or in conflict with other writers, for longer than the retries last."""
+
+
+class ItemTooLargeError(TableError):
+    """An item would be larger than 400 KB: what was given is too much to be kept."""
+
+    def __init__(self) -> None:
+        super().__init__("This is more than can be kept in one record (400 KB); give less.")
 
 
 class TableUnavailableError(TableError):

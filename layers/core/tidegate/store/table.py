@@ -23,6 +23,8 @@ Key: TypeAlias = tuple[str, str]
 Cursor: TypeAlias = dict[str, str]
 
 MAX_TRANSACTION_WRITES = 100
+#: What an item may hold, its names counted (Amazon DynamoDB: "Quotas"), with room for what counting can't see.
+MAX_ITEM_BYTES = 400 * 1024 - 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,12 @@ class Table(Protocol):
         ------
         InvalidCursorError
             ``start`` belongs to another partition or index.
+        ValueError
+            ``between`` begins after its end.
         """
+
+    def count(self, pk: str, prefix: str = "", *, index: str | None = None) -> int:
+        """How many items a query would find, without reading what they hold."""
 
     def write(self, *writes: Write) -> None:
         """Do one write as one call, several as one transaction: all of them or none.
@@ -198,6 +205,8 @@ class Table(Protocol):
         ------
         ConditionFailedError
             Nothing was written; names the first write whose condition did not hold.
+        ItemTooLargeError
+            Nothing was written; an item would be larger than ``MAX_ITEM_BYTES``.
         TableBusyError
             Conflicts or throttling outlasted the retries; nothing was written.
         """
@@ -233,6 +242,12 @@ def check_cursor(cursor: Cursor, pk: str, index: str | None) -> None:
     whole = set(cursor) == set(names) and all(isinstance(value, str) for value in cursor.values())
     if not whole or cursor["PK" if index is None else f"{index}PK"] != pk:
         raise InvalidCursorError("The paging position does not belong to this query.")
+
+
+def check_between(between: tuple[str, str] | None) -> None:
+    """Refuse a range that the database would refuse."""
+    if between is not None and between[0] > between[1]:
+        raise ValueError(f"The range begins after its end: {between}.")
 
 
 def sort_time(seconds: float) -> str:
