@@ -14,6 +14,7 @@
     │   └── RevisionNotFoundError · DeploymentNotFoundError · HookNotFoundError
     └── ConflictError
         ├── ApplicationExistsError · DeploymentGroupExistsError · DeploymentConfigExistsError
+        ├── ApplicationLimitError · DeploymentGroupLimitError · DeploymentConfigLimitError
         ├── DeploymentConfigInUseError
         ├── DeploymentGroupBusyError   the group has a live deployment
         ├── DeploymentExistsError      a deployment with this id is there already
@@ -141,6 +142,33 @@ class DeploymentConfigExistsError(ConflictError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"A deployment configuration named '{name}' already exists.")
+
+
+class LimitError(ConflictError):
+    """There are as many of a kind as there may be."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"There may be {most} {self.kind}; delete one first.")
+
+    kind = "of these"
+
+
+class ApplicationLimitError(LimitError):
+    """No more applications."""
+
+    kind = "applications"
+
+
+class DeploymentGroupLimitError(LimitError):
+    """No more deployment groups in an application."""
+
+    kind = "deployment groups in an application"
+
+
+class DeploymentConfigLimitError(LimitError):
+    """No more custom deployment configurations."""
+
+    kind = "custom deployment configurations"
 
 
 class DeploymentConfigInUseError(ConflictError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from tidegate.store.application_items import OPEN, is_open
 from tidegate.store.errors import ConditionFailedError, TableBusyError
 from tidegate.store.table import All, AttributeAbsent, Equals, Item, Key, Present, Table, Update
 
@@ -31,7 +32,7 @@ def change_tags(table: Table, key: Key, change: Callable[[Tags], Mapping[str, st
     """
     for _ in range(_TRIES):
         item = table.get(key)
-        if item is None:
+        if item is None or not is_open(item):
             return False
         old = tags_of(item)
         new = change(dict(old))
@@ -40,7 +41,7 @@ def change_tags(table: Table, key: Key, change: Callable[[Tags], Mapping[str, st
         seen = Equals("tags", item["tags"]) if "tags" in item else AttributeAbsent("tags")
         written = [{"Key": name, "Value": value} for name, value in new.items()]
         try:
-            table.write(Update(key, set={"tags": written}, condition=All(Present(), seen)))
+            table.write(Update(key, set={"tags": written}, condition=All(Present(), seen, *OPEN)))
         except ConditionFailedError:
             continue
         return True

@@ -59,7 +59,9 @@ def list_tags_for_resource(call: Call, given: Given) -> dict[str, Any]:
 
 
 def _key(call: Call, given: Given) -> Key:
-    return taggable(given["ResourceArn"], region=call.services.region, account=call.services.account)
+    key = taggable(given["ResourceArn"], region=call.services.region, account=call.services.account)
+    call.services.applications.settle(key[0].removeprefix("APP#"))
+    return key
 
 
 def _missing(key: Key) -> StoreError:
