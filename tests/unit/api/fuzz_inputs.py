@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hypothesis import strategies as st
-from tests.unit.api.world import ROLE
+from tests.unit.api.world import ROLE, s3
 
 REVISION: Final = "0" * 40
 PLACE: Final = "arn:aws:codedeploy:us-east-1:123456789012"
@@ -75,21 +75,60 @@ _TIMES: Final = st.one_of(
 )
 
 
-def inputs(shape: Any) -> st.SearchStrategy[dict[str, Any]]:
-    """Inputs of a structure; some with a member that the model does not know."""
-    known = _structure(shape)
-    return st.one_of(known, known, known, known.map(lambda given: {**given, "novelty": [given]}))
+#: By operation: members that mean nothing without each other, so they are mostly given.
+USUAL: Final[Mapping[str, tuple[str, ...]]] = {
+    "ContinueDeploymentInput": ("deploymentId",),
+    "CreateDeploymentConfigInput": ("minimumHealthyHosts",),
+    "CreateDeploymentInput": ("deploymentGroupName", "revision"),
+    "PutLifecycleEventHookExecutionStatusInput": ("deploymentId", "lifecycleEventHookExecutionId", "status"),
+    "SkipWaitTimeForInstanceTerminationInput": ("deploymentId",),
+    "UpdateApplicationInput": ("applicationName", "newApplicationName"),
+}
+#: By shape: values that hang together.
+WHOLE: Final[Mapping[str, list[dict[str, Any]]]] = {
+    "RevisionLocation": [
+        s3("v1.zip"),
+        s3("v9.zip"),
+        {"revisionType": "GitHub", "gitHubLocation": {"repository": "a/b"}},
+    ],
+    "MinimumHealthyHosts": [{"type": "HOST_COUNT", "value": 1}, {"type": "FLEET_PERCENT", "value": 100}],
+    "EC2TagFilter": [{"Key": "k", "Value": "v", "Type": "KEY_AND_VALUE"}, {"Key": "k", "Type": "KEY_ONLY"}],
+    "Tag": [{"Key": "k", "Value": "v"}, {"Key": "aws:k", "Value": "v"}],
+    "AutoRollbackConfiguration": [{"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}, {"enabled": True}],
+    "TimeRange": [{"start": 1764000000, "end": 1764000001}, {"start": 2, "end": 1}, {"end": -5}, {"start": 9e10}],
+}
+
+
+@st.composite
+def inputs(draw: st.DrawFn, shape: Any) -> dict[str, Any]:
+    """Inputs of a structure: what it needs and a few members more; now and then less, or what no model knows."""
+    usual = USUAL.get(shape.name, ())
+    needed = [name for name in shape.members if name in shape.required_members or name in usual]
+    optional = sorted(set(shape.members) - set(needed))
+    names = needed + (draw(st.lists(st.sampled_from(optional), max_size=3, unique=True)) if optional else [])
+    given = {name: draw(_of(shape.members[name])) for name in names}
+    if given and _seldom(draw):
+        del given[draw(st.sampled_from(sorted(given)))]
+    if _seldom(draw):
+        given["novelty"] = [dict(given)]
+    return given
+
+
+def _seldom(draw: st.DrawFn) -> bool:
+    return draw(st.integers(0, 14)) == 7
 
 
 def _of(shape: Any) -> st.SearchStrategy[Any]:
     kind = shape.type_name
     if kind == "structure":
-        right: st.SearchStrategy[Any] = _structure(shape)
+        right: st.SearchStrategy[Any] = inputs(shape)
+        if shape.name in WHOLE:
+            whole = st.sampled_from(WHOLE[shape.name])
+            right = st.one_of(whole, whole, right)
     elif kind == "list":
-        right = st.one_of(st.lists(_of(shape.member), max_size=3), st.lists(_of(shape.member), min_size=1, max_size=1))
-        right = st.one_of(right, right, right, right, right, right, _of(shape.member).map(lambda each: [each] * 120))
+        right = st.integers(0, 19).flatmap(lambda number: _lists(shape, number))
     elif kind == "map":
-        right = st.dictionaries(_of(shape.key).filter(lambda key: isinstance(key, str)), _of(shape.value), max_size=3)
+        right = st.dictionaries(_texts(shape.key), _of(shape.value), max_size=3)
     elif kind == "string":
         right = _texts(shape)
     elif kind == "boolean":
@@ -101,19 +140,10 @@ def _of(shape: Any) -> st.SearchStrategy[Any]:
     return _mostly(right)
 
 
-def _structure(shape: Any) -> st.SearchStrategy[dict[str, Any]]:
-    required = {name: _of(shape.members[name]) for name in shape.required_members}
-    optional = {name: _of(member) for name, member in shape.members.items() if name not in required}
-    whole = st.fixed_dictionaries(required, optional=optional)
-    holed = whole.flatmap(
-        lambda given: st.sets(st.sampled_from(sorted(given) or [""])).map(lambda gone: _less(given, gone))
-    )
-    lean = st.fixed_dictionaries(required, optional={}) if required else whole
-    return st.one_of(whole, lean, lean, holed)
-
-
-def _less(given: dict[str, Any], gone: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if name not in gone}
+def _lists(shape: Any, number: int) -> st.SearchStrategy[list[Any]]:
+    if number == 0:
+        return _of(shape.member).map(lambda each: [each] * 120)
+    return st.lists(_of(shape.member), min_size=0 if number == 1 else 1, max_size=3)
 
 
 def _texts(shape: Any) -> st.SearchStrategy[str]:

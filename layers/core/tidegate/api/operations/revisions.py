@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from tidegate.api.errors import ApiError
 from tidegate.api.paging import Paging
@@ -15,6 +16,10 @@ from tidegate.store.revisions import revision_item_key
 from tidegate.store.table import Item
 
 Given = Mapping[str, Any]
+
+#: Names of buckets, those of old ones too (Amazon S3: "Bucket naming rules").
+_BUCKET: Final = re.compile(r"[A-Za-z0-9._-]{3,255}")
+_LONGEST_KEY: Final = 1024
 
 
 def register_application_revision(call: Call, given: Given) -> dict[str, Any]:
@@ -57,8 +62,7 @@ def batch_get_application_revisions(call: Call, given: Given) -> dict[str, Any]:
 
 def list_application_revisions(call: Call, given: Given) -> dict[str, Any]:
     """ListApplicationRevisions: ascending where no order is given; a revision never used counts as used first."""
-    if "s3KeyPrefix" in given and "s3Bucket" not in given:
-        raise ApiError("BucketNameFilterRequiredException", "'s3KeyPrefix' needs 's3Bucket' beside it.")
+    _check_filters(given)
     application, paging = given["applicationName"], Paging(call.operation, given)
     call.services.applications.get(application)
     used_by = _used_by(call, application) if given.get("deployed", "ignore") != "ignore" else {}
@@ -67,6 +71,17 @@ def list_application_revisions(call: Call, given: Given) -> dict[str, Any]:
     rows.sort(key=lambda item: (item.get(order, 0), item["SK"]), reverse=given.get("sortOrder") == "descending")
     page, token = paging.of_rows(rows, key=lambda item: str(item["SK"]))
     return {"revisions": [item["location"] for item in page], **token}
+
+
+def _check_filters(given: Given) -> None:
+    if "s3KeyPrefix" in given and not given.get("s3Bucket"):
+        raise ApiError("BucketNameFilterRequiredException", "'s3KeyPrefix' needs 's3Bucket' beside it.")
+    if "s3Bucket" in given and not _BUCKET.fullmatch(given["s3Bucket"]):
+        message = f"'s3Bucket' must be the name of a bucket; not {given['s3Bucket'][:80]!r}."
+        raise ApiError("InvalidBucketNameFilterException", message)
+    if len(given.get("s3KeyPrefix", "").encode()) > _LONGEST_KEY:
+        message = f"'s3KeyPrefix' may have {_LONGEST_KEY} bytes, as a key has."
+        raise ApiError("InvalidKeyPrefixFilterException", message)
 
 
 def _wanted(item: Item, given: Given, used_by: Mapping[str, list[str]]) -> bool:
