@@ -86,7 +86,10 @@ class MemoryTable:
             return Page(copy.deepcopy(taken), more)
 
     def count(self, pk: str, prefix: str = "", *, index: str | None = None) -> int:
-        return len(self.query(pk, prefix, index=index).items)
+        sort = "SK" if index is None else f"{index}SK"
+        with self._lock:
+            keys = self._partitions.get((index, pk), ())
+            return sum(self._items[key][sort].startswith(prefix) for key in keys)
 
     def write(self, *writes: Write) -> None:
         if not 1 <= len(writes) <= MAX_TRANSACTION_WRITES:
