@@ -21,7 +21,7 @@ from tidegate.api import service_models
 from tidegate.api.reference import NEVER
 from tidegate.store.table import Item, Key, Put
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300")) // 10
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "600")) // 20
 FUZZ = settings(
     max_examples=EXAMPLES,
     deadline=None,
