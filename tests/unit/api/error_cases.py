@@ -14,7 +14,6 @@ PLACE: Final = "arn:aws:codedeploy:us-east-1:123456789012"
 GONE: Final = object()
 MINIMUM: Final = {"type": "HOST_COUNT", "value": 1}
 UNKNOWN: Final = "d-NOBODY001"
-
 GROUP: Final = {"applicationName": "shop", "deploymentGroupName": "prod"}
 TARGET: Final = {"deploymentId": "d-LIVE00001", "targetId": "i-1"}
 #: An input of each operation that is answered.
@@ -40,6 +39,9 @@ GOOD: Final[Mapping[str, dict[str, Any]]] = {
     "GetDeploymentGroup": GROUP,
     "GetDeploymentInstance": {"deploymentId": "d-LIVE00001", "instanceId": "i-1"},
     "GetDeploymentTarget": TARGET,
+    "DeleteResourcesByExternalId": {"externalId": "x"},
+    "ListApplications": {},
+    "ListDeploymentConfigs": {},
     "ListApplicationRevisions": {"applicationName": "shop"},
     "ListDeploymentGroups": {"applicationName": "shop"},
     "ListDeploymentInstances": {"deploymentId": "d-LIVE00001"},
@@ -120,9 +122,7 @@ CHANGES: Final[Mapping[str, list[dict[str, Any]]]] = {
     "InvalidRole": [{"serviceRoleArn": "role"}],
     "InvalidEC2Tag": [{"ec2TagFilters": [{"Type": "KEY_ONLY"}]}],
     "InvalidTag": [{"onPremisesInstanceTagFilters": [{"Type": "KEY_ONLY"}]}],
-    "InvalidEC2TagCombination": [
-        {"ec2TagFilters": [{"Key": "k"}], "ec2TagSet": {"ec2TagSetList": [[{"Key": "k"}]]}},
-    ],
+    "InvalidEC2TagCombination": [{"ec2TagFilters": [{"Key": "k"}], "ec2TagSet": {"ec2TagSetList": [[{"Key": "k"}]]}}],
     "InvalidOnPremisesTagCombination": [
         {
             "onPremisesInstanceTagFilters": [{"Key": "k"}],
