@@ -102,7 +102,6 @@ def test_an_operation_answers(clients: dict[str, Any], service: str, operation: 
         ("get_deployment_instance", LIVE | {"instanceId": "i-9"}, "InstanceDoesNotExistException"),
         ("tag_resource", {"ResourceArn": "x", "Tags": [{"Key": "k"}]}, "InvalidArnException"),
         ("list_applications", {"nextToken": "x"}, "InvalidNextTokenException"),
-        ("update_application", {}, "ApplicationNameRequiredException"),
     ],
 )
 def test_errors_are_typed_and_bear_the_requests_id(

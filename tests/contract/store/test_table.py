@@ -19,6 +19,7 @@ from tidegate.store.table import (
     Equals,
     Item,
     OneOf,
+    Page,
     Present,
     Put,
     Table,
@@ -315,9 +316,10 @@ def test_counting_is_a_query_without_its_items(table: Table) -> None:
     assert (table.count("ALL", index="GSI1"), table.count("ALL", "11", index="GSI1")) == (121, 10)
 
 
-def test_a_range_that_begins_after_its_end_is_refused(table: Table) -> None:
-    with pytest.raises(ValueError, match="begins after its end"):
-        table.query("P", between=("B", "A"))
+def test_a_range_that_begins_after_its_end_finds_nothing(table: Table) -> None:
+    fill(table)
+    assert table.query("P", between=("Z", "A")) == Page([])
+    assert table.query("P", between=("REV#01", "REV#01")).items
 
 
 def test_an_item_that_is_too_large_is_refused_and_nothing_written(table: Table) -> None:

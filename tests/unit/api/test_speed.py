@@ -95,7 +95,7 @@ BUDGETS: list[tuple[str, dict[str, Any], int]] = [
     ("GetDeploymentTarget", {"deploymentId": "d-OLD000000", "targetId": "i-000"}, 1),
     ("GetDeploymentGroup", GROUP, 2),
     ("CreateDeploymentGroup", {**GROUP, "deploymentGroupName": "new", "serviceRoleArn": ROLE}, 3),
-    ("StopDeployment", {"deploymentId": "live"}, 1),
+    ("StopDeployment", {"deploymentId": "live"}, 3),
 ]
 
 

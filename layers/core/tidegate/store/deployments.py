@@ -151,8 +151,6 @@ class Deployments:
         earliest, latest = between
         # "$" follows "#": the id behind the time is included.
         span = (sort_time(earliest or 0), sort_time(99999999999.999 if latest is None else latest) + "$")
-        if span[0] > span[1]:
-            return Page([])
         return self._table.query(pk, between=span, index=index, descending=True, limit=limit, start=start)
 
     def request_stop(self, deployment_id: str, *, now: float, auto_rollback: bool | None, by: str) -> Item:

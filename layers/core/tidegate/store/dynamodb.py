@@ -30,8 +30,8 @@ from tidegate.store.table import (
     Put,
     Update,
     Write,
-    check_between,
     check_cursor,
+    is_empty,
     key_of,
 )
 
@@ -120,7 +120,8 @@ class DynamoTable:
         limit: int | None = None,
         start: Cursor | None = None,
     ) -> Page:
-        check_between(between)
+        if is_empty(between):
+            return Page([])
         request = self._query_request(pk, prefix, between, index)
         request["ScanIndexForward"] = not descending
         if start is not None:

@@ -28,9 +28,9 @@ from tidegate.store.table import (
     Put,
     Update,
     Write,
-    check_between,
     check_cursor,
     cursor_of,
+    is_empty,
     key_of,
 )
 from tidegate.store.values import bytes_of, normalised
@@ -66,7 +66,8 @@ class MemoryTable:
         limit: int | None = None,
         start: Cursor | None = None,
     ) -> Page:
-        check_between(between)
+        if is_empty(between):
+            return Page([])
         sort = "SK" if index is None else f"{index}SK"
         if start is not None:
             check_cursor(start, pk, index)

@@ -181,7 +181,8 @@ class Table(Protocol):
         prefix
             Only sort keys that begin so.
         between
-            Only sort keys from the first to the second, both included; not together with ``prefix``.
+            Only sort keys from the first to the second, both included; not together with ``prefix``. A range that
+            begins after its end finds nothing.
         limit
             At most so many items; ``None`` reads to the end.
         start
@@ -191,8 +192,6 @@ class Table(Protocol):
         ------
         InvalidCursorError
             ``start`` belongs to another partition or index.
-        ValueError
-            ``between`` begins after its end.
         """
 
     def count(self, pk: str, prefix: str = "", *, index: str | None = None) -> int:
@@ -244,10 +243,9 @@ def check_cursor(cursor: Cursor, pk: str, index: str | None) -> None:
         raise InvalidCursorError("The paging position does not belong to this query.")
 
 
-def check_between(between: tuple[str, str] | None) -> None:
-    """Refuse a range that the database would refuse."""
-    if between is not None and between[0] > between[1]:
-        raise ValueError(f"The range begins after its end: {between}.")
+def is_empty(between: tuple[str, str] | None) -> bool:
+    """Whether a range begins after its end; the database would refuse to look."""
+    return between is not None and between[0] > between[1]
 
 
 def sort_time(seconds: float) -> str:
