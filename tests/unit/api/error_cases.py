@@ -13,6 +13,7 @@ from tidegate.store.table import Put
 PLACE: Final = "arn:aws:codedeploy:us-east-1:123456789012"
 GONE: Final = object()
 MINIMUM: Final = {"type": "HOST_COUNT", "value": 1}
+KEY: Final = {"Key": "k"}
 UNKNOWN: Final = "d-NOBODY001"
 GROUP: Final = {"applicationName": "shop", "deploymentGroupName": "prod"}
 TARGET: Final = {"deploymentId": "d-LIVE00001", "targetId": "i-1"}
@@ -122,14 +123,11 @@ CHANGES: Final[Mapping[str, list[dict[str, Any]]]] = {
     "InvalidRole": [{"serviceRoleArn": "role"}],
     "InvalidEC2Tag": [{"ec2TagFilters": [{"Type": "KEY_ONLY"}]}],
     "InvalidTag": [{"onPremisesInstanceTagFilters": [{"Type": "KEY_ONLY"}]}],
-    "InvalidEC2TagCombination": [{"ec2TagFilters": [{"Key": "k"}], "ec2TagSet": {"ec2TagSetList": [[{"Key": "k"}]]}}],
+    "InvalidEC2TagCombination": [{"ec2TagFilters": [KEY], "ec2TagSet": {"ec2TagSetList": [[KEY]]}}],
     "InvalidOnPremisesTagCombination": [
-        {
-            "onPremisesInstanceTagFilters": [{"Key": "k"}],
-            "onPremisesTagSet": {"onPremisesTagSetList": [[{"Key": "k"}]]},
-        }
+        {"onPremisesInstanceTagFilters": [KEY], "onPremisesTagSet": {"onPremisesTagSetList": [[KEY]]}},
     ],
-    "TagSetListLimitExceeded": [{"ec2TagSet": {"ec2TagSetList": [[{"Key": "k"}]] * 4}}],
+    "TagSetListLimitExceeded": [{"ec2TagSet": {"ec2TagSetList": [[KEY]] * 4}}],
     "InvalidDeploymentStyle": [{"deploymentStyle": {"deploymentType": "SIDEWAYS"}}],
     "InvalidBlueGreenDeploymentConfiguration": [
         {"blueGreenDeploymentConfiguration": {"deploymentReadyOption": {"actionOnTimeout": "WAIT"}}}
@@ -249,6 +247,7 @@ SPECIAL: Final[Mapping[str, Special]] = {
         "DeploymentGroupAlreadyExists": {"deploymentGroupName": "prod"},
         "DeploymentGroupLimitExceeded": full_of_groups,
         "InvalidInput": {"outdatedInstancesStrategy": "PRAY"},
+        "InvalidTrafficRoutingConfiguration": {"deploymentConfigName": LAMBDA_CONFIG},
     },
     "DeleteDeploymentConfig": {
         "DeploymentConfigInUse": used_config,
@@ -278,6 +277,7 @@ SPECIAL: Final[Mapping[str, Special]] = {
     "UpdateDeploymentGroup": {
         "DeploymentGroupAlreadyExists": {"currentDeploymentGroupName": "idle", "newDeploymentGroupName": "prod"},
         "InvalidInput": {"outdatedInstancesStrategy": "PRAY"},
+        "InvalidTrafficRoutingConfiguration": {"deploymentConfigName": LAMBDA_CONFIG},
     },
 }
 

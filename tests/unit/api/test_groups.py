@@ -99,7 +99,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "another platform's",
         {"deploymentConfigName": "CodeDeployDefault.ECSAllAtOnce"},
-        "InvalidComputePlatform",
+        "InvalidTrafficRoutingConfiguration",
     ),
     ("unknown style", {"deploymentStyle": {"deploymentType": "RAINBOW"}}, "InvalidDeploymentStyle"),
     ("strategy", {"outdatedInstancesStrategy": "HOPE"}, "InvalidInput"),

@@ -12,7 +12,6 @@ _CONFIG_STAYS: Final = "a configuration that a group refers to cannot be deleted
 _OUTLIVES: Final = "a deployment is read by its id and outlives its group and application"
 _IN_PLACE: Final = "only deployments in place are run so far, and those never wait to be continued"
 _ROLE: Final = "the role's ARN is checked for its form only: the coordinator acts under roles of its own"
-_OTHER_PLATFORM: Final = "a configuration of another platform is InvalidComputePlatformException's"
 _NOT_TAKEN: Final = "ARNs of configurations are answered by ArnNotSupportedException"
 
 #: By operation: modelled errors (without the suffix ``Exception``) that cannot occur, and why.
@@ -28,7 +27,6 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
         "RevisionDoesNotExist": "an unknown revision is registered; where there is none, RevisionRequiredException",
     },
     "CreateDeploymentGroup": {
-        "InvalidTrafficRoutingConfiguration": _OTHER_PLATFORM,
         "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
     },
     "DeleteApplication": {"InvalidRole": _ROLE},
@@ -54,7 +52,6 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
         "InvalidTagsToAdd": "keys that are not there are passed over",
     },
     "UpdateDeploymentGroup": {
-        "InvalidTrafficRoutingConfiguration": _OTHER_PLATFORM,
         "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
     },
 }

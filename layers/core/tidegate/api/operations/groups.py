@@ -128,7 +128,7 @@ def _check_config(call: Call, name: str) -> None:
     platform = call.services.configs.get(name)["computePlatform"]
     if platform != "Server":
         message = f"The deployment configuration '{name}' is for {platform}; this application's platform is Server."
-        raise ApiError("InvalidComputePlatformException", message)
+        raise ApiError("InvalidTrafficRoutingConfigurationException", message)
 
 
 def _shown(item: Item) -> dict[str, Any]:
