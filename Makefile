@@ -1,7 +1,7 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-long fuzz lint format bench build lock clean
+.PHONY: help setup demo test test-long fuzz lint format docs bench build lock clean
 MAKEFLAGS += --no-builtin-rules
 
 PY       := .venv/bin/python
@@ -28,8 +28,9 @@ test: .venv/.stamp ## Run the tests and the examples in the code, but for the sl
 test-long: .venv/.stamp .venv-sam/.stamp ## Run the slow tests
 	@$(PYTEST) -m long
 
-fuzz: .venv/.stamp ## Throw generated bundles and AppSpecs at the host runner (FUZZ_EXAMPLES each; about ten minutes)
-	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-20000} timeout 1200 $(PYTEST) --timeout 1200 tests/unit/runner/test_fuzz.py
+fuzz: .venv/.stamp ## Throw generated calls at the API, bundles and AppSpecs at the host runner (FUZZ_EXAMPLES; about 15 minutes)
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-20000} timeout 1800 $(PYTEST) --timeout 1800 tests/unit/runner/test_fuzz.py \
+	  tests/unit/api/test_fuzz.py
 
 lint: .venv/.stamp .venv-sam/.stamp ## Check style, types, directions of import, and the template
 	@mkdir -p build
@@ -48,6 +49,9 @@ lint: .venv/.stamp .venv-sam/.stamp ## Check style, types, directions of import,
 format: .venv/.stamp ## Format the code
 	@$(PY) -m ruff format $(CODE)
 	@$(PY) -m ruff check --fix --quiet $(CODE) || true
+
+docs: .venv/.stamp ## Write docs/api.md from the code
+	@$(PY) scripts/api_reference.py
 
 bench: .venv/.stamp ## Measure what a cold start costs each function, and the core on large fleets
 	@$(PY) -m bench

@@ -124,7 +124,7 @@ def _settled(
 
 def _rollback_plan(deployment: Mapping[str, Any], status: str, attempted: int, runtime: Runtime) -> RollbackPlan | None:
     try:
-        group = runtime.groups.get(deployment["applicationName"], deployment["deploymentGroupName"])
+        group = runtime.groups.of_deployment(deployment)
     except DeploymentGroupNotFoundError:
         plan = plan_rollback(deployment, status, None, attempted)
         reason = "The deployment group is gone, so nothing is rolled back."

@@ -21,7 +21,7 @@ from tidegate.model.notices import Channel, Delivery, Failure, Notice
 from tidegate.notices import deliveries_of, deployment_notices, lost, put_off, target_change, target_notice
 from tidegate.notify_runtime import NotifyRuntime
 from tidegate.store.deployment_items import deployment_key
-from tidegate.store.dynamodb import item_of_image
+from tidegate.store.marshal import unmarshal
 from tidegate.store.table import Item, Key
 
 logger = Logger()
@@ -81,8 +81,8 @@ def change_of(record: Mapping[str, Any]) -> list[Change]:
     images = record["dynamodb"]
     if "NewImage" not in images:
         return []
-    old = item_of_image(images["OldImage"]) if "OldImage" in images else None
-    new = item_of_image(images["NewImage"])
+    old = unmarshal(images["OldImage"]) if "OldImage" in images else None
+    new = unmarshal(images["NewImage"])
     return [Change(record, old, new, new["SK"] != "DEP" and target_change(old, new) is not None)]
 
 

@@ -36,7 +36,7 @@ def run(state: State, runtime: Runtime) -> State:
     if deployment is None:
         return {**state, "verdict": "FENCED"}
     try:
-        group = runtime.groups.get(deployment["applicationName"], deployment["deploymentGroupName"])
+        group = runtime.groups.of_deployment(deployment)
     except DeploymentGroupNotFoundError as error:
         fault = {"code": ErrorCode.DEPLOYMENT_GROUP_MISSING, "message": str(error)}
         return {**state, "verdict": "FINISH", "fault": fault}

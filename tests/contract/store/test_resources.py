@@ -205,6 +205,6 @@ def test_a_revision_is_registered_once_and_described_anew(table: Table, groups: 
     assert len(store.all_of("shop")) == 1
     with pytest.raises(ApplicationNotFoundError):
         store.register("nobody", place, description=None, now=5)
-    store.delete_all("shop")
+    Applications(table).delete("shop")
     with pytest.raises(RevisionNotFoundError):
         store.get("shop", place)

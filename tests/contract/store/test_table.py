@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.store.errors import ConditionFailedError, InvalidCursorError
+from tidegate.store.errors import ConditionFailedError, InvalidCursorError, ItemTooLargeError
 from tidegate.store.table import (
     Absent,
     All,
@@ -19,6 +19,7 @@ from tidegate.store.table import (
     Equals,
     Item,
     OneOf,
+    Page,
     Present,
     Put,
     Table,
@@ -305,3 +306,31 @@ def test_a_position_of_another_query_is_refused(table: Table, cursor: Any) -> No
     fill(table)
     with pytest.raises(InvalidCursorError):
         table.query("P", start=cursor)
+
+
+def test_counting_is_a_query_without_its_items(table: Table) -> None:
+    assert table.count("P") == 0
+    table.write_many([Put(item(f"A#{n:03}", GSI1PK="ALL", GSI1SK=f"{n:03}")) for n in range(120)])
+    table.write_many([Put(item("B#0", GSI1PK="ALL", GSI1SK="x")), Put(item("A#0", pk="Q"))])
+    assert (table.count("P", "A#"), table.count("P"), table.count("Q", "A#"), table.count("P", "C")) == (120, 121, 1, 0)
+    assert (table.count("ALL", index="GSI1"), table.count("ALL", "11", index="GSI1")) == (121, 10)
+
+
+def test_a_range_that_begins_after_its_end_finds_nothing(table: Table) -> None:
+    fill(table)
+    assert table.query("P", between=("Z", "A")) == Page([])
+    assert table.query("P", between=("REV#01", "REV#01")).items
+
+
+def test_an_item_that_is_too_large_is_refused_and_nothing_written(table: Table) -> None:
+    large = {"text": "x" * 420_000}
+    table.write(Put(item(text="small")))
+    for writes in (
+        [Put(item(**large))],
+        [Update(KEY, set=large)],
+        [Put(item("other")), Put(item(**large))],
+    ):
+        with pytest.raises(ItemTooLargeError):
+            table.write(*writes)
+    assert table.query("P").items == [item(text="small")]
+    table.write(Put(item(text="x" * 380_000)))

@@ -5,10 +5,6 @@ from __future__ import annotations
 import pytest
 from tests.unit.api.world import Refused, World, s3
 
-from tidegate.store.configs import DEFAULT_CONFIG
-from tidegate.store.memory import MemoryTable
-from tidegate.store.table import Delete, Put, Write
-
 
 def test_an_application_comes_back_as_created(world: World) -> None:
     made = world.call("CreateApplication", applicationName="shop", tags=[{"Key": "team", "Value": "a"}])
@@ -108,13 +104,54 @@ def test_a_batch_of_applications(shop: World) -> None:
     assert caught.value.code == "BatchLimitExceededException"
 
 
-def test_renaming(shop: World) -> None:
+def test_renaming_keeps_all_that_is_the_applications_own(shop: World) -> None:
+    before = shop.call("GetApplication", applicationName="shop")["application"]
+    shop.call(
+        "CreateDeploymentConfig", deploymentConfigName="c", minimumHealthyHosts={"type": "HOST_COUNT", "value": 1}
+    )
+    group_id = shop.group("second", deploymentConfigName="c")
+    for number in range(45):
+        shop.call("RegisterApplicationRevision", applicationName="shop", revision=s3(f"{number}.zip"))
+    shop.end(shop.deploy("good.zip"))
+    live = shop.deploy("new.zip")
+    assert shop.call("UpdateApplication", applicationName="shop", newApplicationName="store") == {}
+    after = shop.call("GetApplication", applicationName="store")["application"]
+    assert after == {**before, "applicationName": "store"}
+    assert shop.call("ListApplications") == {"applications": ["store"]}
+    assert shop.call("ListDeploymentGroups", applicationName="store")["deploymentGroups"] == ["prod", "second"]
+    moved = shop.call("GetDeploymentGroup", applicationName="store", deploymentGroupName="second")
+    assert moved["deploymentGroupInfo"]["deploymentGroupId"] == group_id
+    assert moved["deploymentGroupInfo"]["applicationName"] == "store"
+    assert len(shop.call("ListApplicationRevisions", applicationName="store")["revisions"]) == 47
+    listed = shop.call("ListDeployments", applicationName="store", deploymentGroupName="prod")["deployments"]
+    assert listed[0] == live
+    assert len(listed) == 2
+    assert shop.table.query("APP#shop").items == []
+    with pytest.raises(Refused) as caught:
+        shop.call("DeleteDeploymentConfig", deploymentConfigName="c")
+    assert caught.value.code == "DeploymentConfigInUseException"
+
+
+def test_a_live_deployment_goes_on_under_the_new_name(shop: World) -> None:
+    live = shop.deploy("new.zip")
+    shop.call("UpdateApplication", applicationName="shop", newApplicationName="store")
+    assert shop.info(live)["applicationName"] == "store"
+    shop.end(live)
+    group = shop.call("GetDeploymentGroup", applicationName="store", deploymentGroupName="prod")["deploymentGroupInfo"]
+    assert group["lastSuccessfulDeployment"]["deploymentId"] == live
+    assert group["targetRevision"] == s3("new.zip")
+    shop.call("CreateDeployment", applicationName="store", deploymentGroupName="prod", revision=s3())
+
+
+def test_names_that_an_application_cannot_get(shop: World) -> None:
     shop.call("CreateApplication", applicationName="other")
     assert shop.call("UpdateApplication", applicationName="shop", newApplicationName="shop") == {}
+    assert shop.call("UpdateApplication", applicationName="shop") == {}
     for given, code in (
         ({"applicationName": "nobody"}, "ApplicationDoesNotExistException"),
+        ({"applicationName": "nobody", "newApplicationName": "fresh"}, "ApplicationDoesNotExistException"),
         ({"applicationName": "shop", "newApplicationName": "other"}, "ApplicationAlreadyExistsException"),
-        ({"applicationName": "shop", "newApplicationName": "fresh"}, "UnsupportedOperationException"),
+        ({"applicationName": "shop", "newApplicationName": "a b"}, "InvalidApplicationNameException"),
     ):
         with pytest.raises(Refused) as caught:
             shop.call("UpdateApplication", **given)
@@ -132,20 +169,3 @@ def test_deleting_takes_groups_and_revisions_along(shop: World) -> None:
     assert shop.call("ListApplications") == {"applications": []}
     assert shop.table.query("APP#shop").items == []
     assert shop.call("DeleteDeploymentConfig", deploymentConfigName="c") == {}
-
-
-class LateGroup(MemoryTable):
-    """A table in which a group appears just before its application goes."""
-
-    def write(self, *writes: Write) -> None:
-        if writes == (Delete(("APP#shop", "APP")),):
-            late = {"applicationName": "shop", "deploymentGroupName": "late", "deploymentConfigName": DEFAULT_CONFIG}
-            super().write(Put({"PK": "APP#shop", "SK": "GROUP#late", "deploymentGroupId": "g", "info": late}))
-        super().write(*writes)
-
-
-def test_a_group_made_while_its_application_goes_does_not_stay(world: World) -> None:
-    world.table = LateGroup()
-    world.shop()
-    world.call("DeleteApplication", applicationName="shop")
-    assert world.table.query("APP#shop").items == []

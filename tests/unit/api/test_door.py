@@ -201,7 +201,7 @@ def test_what_is_not_built_yet_says_so(world: World) -> None:
     codedeploy = service_models.codedeploy()
     missing = {name for name in codedeploy.operation_names if (CODEDEPLOY, name) not in OPERATIONS}
     assert missing
-    for name in ("ListGitHubAccountTokenNames", "DeleteResourcesByExternalId"):
+    for name in ("DeleteGitHubAccountToken", "ListGitHubAccountTokenNames"):
         assert name in missing
         with pytest.raises(Refused, match=f"{name} is not available in this version") as caught:
             world.call(name, instanceName="box")
@@ -225,7 +225,7 @@ def test_domain_errors_have_their_names() -> None:
         count = kind.__init__.__code__.co_argcount - 1 if "__init__" in vars(kind) else 1
         found = of_store(kind(*arguments.get(kind.__name__, ["x"] * count)))
         assert (found is None) == (kind.__name__ in faults_of_ours), kind
-        assert found is None or found.code in modelled
+        assert found is None or found.code in modelled | {"ValidationException"}
 
 
 class BrokenTable:

@@ -27,7 +27,6 @@ BAD_REVISIONS: list[tuple[str, str, dict[str, Any], str]] = [
     ("Lambda", "no text at all", {"revisionType": "AppSpecContent", "appSpecContent": {}}, "needs"),
     ("Lambda", "an empty text", content(""), "content' is missing"),
     ("Lambda", "too much text", content("x" * (256 * 1024 + 1)), "262144 bytes"),
-    ("Lambda", "half a character", content("\ud800"), "UTF-8"),
     ("Lambda", "a server's archive", s3(bundleType="tar"), "YAML, JSON"),
     (
         "Lambda",

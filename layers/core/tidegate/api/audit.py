@@ -112,6 +112,9 @@ class RecordingTable:
             pk, prefix, between=between, index=index, descending=descending, limit=limit, start=start
         )
 
+    def count(self, pk: str, prefix: str = "", *, index: str | None = None) -> int:
+        return self._table.count(pk, prefix, index=index)
+
     def write(self, *writes: Write) -> None:
         # Last, so that a condition that fails has the position that the store expects.
         self._table.write(*writes, self._record(writes))

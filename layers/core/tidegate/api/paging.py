@@ -17,8 +17,8 @@ from tidegate.api.errors import ApiError
 from tidegate.store.table import Cursor, Item, Page, cursor_of
 
 PAGE_SIZE: Final = 100
-#: A filter that lets little through must not read without end: the page is then short, and has a token.
-_READS: Final = 20
+#: How many items a filter looks at in one call: where it lets little through, the page is short and has a token.
+LOOKED_AT: Final = 1000
 
 
 class Paging:
@@ -92,24 +92,17 @@ def take(
 ) -> tuple[list[Item], Cursor | None]:
     """A page of the items that ``keep`` lets through (``None``: all), and where to go on (``None`` at the end).
 
+    The table is read once, whatever it holds.
+
     Parameters
     ----------
     read
-        Reads on from a position, ``PAGE_SIZE + 1`` items or so at a time.
+        Reads on from a position: ``PAGE_SIZE + 1`` items, or ``LOOKED_AT`` where ``keep`` may leave some out.
     index
         Index that is read.
     """
-    items: list[Item] = []
-    cursor = start
-    for _ in range(_READS):
-        page = read(cursor)
-        for item in page.items:
-            if keep is not None and not keep(item):
-                continue
-            if len(items) == PAGE_SIZE:
-                return items, cursor_of(items[-1], index)
-            items.append(item)
-        cursor = page.next
-        if cursor is None:
-            return items, None
-    return items, cursor
+    page = read(start)
+    items = [item for item in page.items if keep is None or keep(item)]
+    if len(items) > PAGE_SIZE:
+        return items[:PAGE_SIZE], cursor_of(items[PAGE_SIZE - 1], index)
+    return items, page.next

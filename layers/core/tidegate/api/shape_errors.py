@@ -30,6 +30,15 @@ REQUIRED_BY_MEMBER: Final[Mapping[str, str]] = {
     "ResourceArn": "ResourceArnRequiredException",
 }
 
+#: By operation: members that the model leaves open and that are required all the same.
+ALSO_REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
+    "ContinueDeployment": ("deploymentId",),
+    "CreateDeployment": ("deploymentGroupName",),
+    "PutLifecycleEventHookExecutionStatus": ("deploymentId",),
+    "SkipWaitTimeForInstanceTermination": ("deploymentId",),
+    "UpdateApplication": ("applicationName",),
+}
+
 #: By shape of the text at fault: it breaks its length, its characters or its enum.
 INVALID_BY_SHAPE: Final[Mapping[str, str]] = {
     "ApplicationName": "InvalidApplicationNameException",

@@ -9,11 +9,14 @@ from typing import Any, Final
 from botocore.model import OperationModel, Shape
 
 from tidegate.api.errors import ApiError
-from tidegate.api.shape_errors import INVALID_BY_SHAPE, REQUIRED_BY_MEMBER, VARIANTS
+from tidegate.api.shape_errors import ALSO_REQUIRED, INVALID_BY_SHAPE, REQUIRED_BY_MEMBER, VARIANTS
 
 
 def check_input(operation: OperationModel, body: Mapping[str, Any]) -> dict[str, Any]:
     """The input as the model describes it: nulls and unknown members gone, types, lengths and enums right.
+
+    Of several faults the first kind counts: a wrong type, then a required member that is missing, then a text of the
+    wrong length, characters or choice; within a kind the first one in the model's order.
 
     Raises
     ------
@@ -25,7 +28,9 @@ def check_input(operation: OperationModel, body: Mapping[str, Any]) -> dict[str,
     if shape is None:
         return {}
     given: dict[str, Any] = _read(shape, body, "")
-    _Constraints(operation).check(shape, given, "")
+    constraints = _Constraints(operation)
+    constraints.check_presence(shape, given)
+    constraints.check_texts(shape, given, "")
     return given
 
 
@@ -60,6 +65,13 @@ def _map(shape: Any, value: Any, path: str) -> dict[str, Any]:
     return {key: _read(shape.value, each, _join(path, key)) for key, each in value.items() if each is not None}
 
 
+def _is_text(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    # JSON can spell half of a surrogate pair, which no encoding can.
+    return value.isascii() or not any("\ud800" <= each <= "\udfff" for each in value)
+
+
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
@@ -75,7 +87,7 @@ _READERS: Final[Mapping[str, Callable[[Any, Any, str], Any]]] = {
 }
 
 _SCALARS: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
-    "string": ("a text", lambda value: isinstance(value, str)),
+    "string": ("a text of whole characters", _is_text),
     "boolean": ("true or false", lambda value: isinstance(value, bool)),
     "integer": ("a whole number", _is_int),
     "long": ("a whole number", _is_int),
@@ -94,26 +106,43 @@ class _Constraints:
 
     def __init__(self, operation: OperationModel) -> None:
         self._modelled = frozenset(shape.name for shape in operation.error_shapes)
+        self._more = ALSO_REQUIRED.get(operation.name, ())
 
-    def check(self, shape: Any, value: Any, path: str) -> None:
+    def check_presence(self, shape: Any, given: Mapping[str, Any]) -> None:
+        """Every member that must be there is."""
+        for name in [*shape.required_members, *self._more]:
+            if given.get(name) in (None, "", []):
+                raise self._missing(name, name)
+        self._require_within(shape, given, "")
+
+    def _require_within(self, shape: Any, value: Any, path: str) -> None:
         if shape.type_name == "structure":
-            self._require(shape, value, path)
+            for name in shape.required_members if path else ():
+                if value.get(name) in (None, "", []):
+                    raise self._missing(name, _join(path, name))
             for name, each in value.items():
-                self.check(shape.members[name], each, _join(path, name))
+                self._require_within(shape.members[name], each, _join(path, name))
         elif shape.type_name == "list":
             for position, each in enumerate(value):
-                self.check(shape.member, each, f"{path}[{position}]")
+                self._require_within(shape.member, each, f"{path}[{position}]")
+
+    def check_texts(self, shape: Any, value: Any, path: str) -> None:
+        """Every text has its length, characters and choices."""
+        if shape.type_name == "structure":
+            for name, each in value.items():
+                self.check_texts(shape.members[name], each, _join(path, name))
+        elif shape.type_name == "list":
+            for position, each in enumerate(value):
+                self.check_texts(shape.member, each, f"{path}[{position}]")
         elif shape.type_name == "map":
             for key, each in value.items():
-                self.check(shape.key, key, path)
-                self.check(shape.value, each, _join(path, key))
+                self.check_texts(shape.key, key, path)
+                self.check_texts(shape.value, each, _join(path, key))
         elif shape.type_name == "string":
             self._text(shape, value, path)
 
-    def _require(self, shape: Any, value: Mapping[str, Any], path: str) -> None:
-        for name in shape.required_members:
-            if value.get(name) in (None, "", []):
-                raise self._error(REQUIRED_BY_MEMBER.get(name), f"'{_join(path, name)}' is required; give it a value.")
+    def _missing(self, name: str, path: str) -> ApiError:
+        return self._error(REQUIRED_BY_MEMBER.get(name), f"'{path}' is required; give it a value.")
 
     def _text(self, shape: Shape, value: str, path: str) -> None:
         facts = shape.metadata
@@ -150,5 +179,8 @@ def _join(path: str, name: str) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    if isinstance(value, list | dict):
+        # Never spelled out: it may be nested deeper than can be written.
+        return f"a list of {len(value)}" if isinstance(value, list) else f"an object of {len(value)} members"
+    text = repr(value[:200] if isinstance(value, str) else value)
     return text if len(text) <= 120 else f"{text[:117]}..."

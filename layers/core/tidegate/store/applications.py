@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
 
-from tidegate.store.errors import ApplicationExistsError, ApplicationNotFoundError, ConditionFailedError
-from tidegate.store.table import Absent, Cursor, Delete, Item, Key, Page, Put, Table
+from tidegate.store.application_items import application_key, is_open
+from tidegate.store.errors import (
+    ApplicationExistsError,
+    ApplicationLimitError,
+    ApplicationNotFoundError,
+    ConditionFailedError,
+    TableBusyError,
+)
+from tidegate.store.moving import settle
+from tidegate.store.table import (
+    Absent,
+    All,
+    AttributeAbsent,
+    Cursor,
+    Equals,
+    Item,
+    Page,
+    Put,
+    Table,
+    Update,
+)
 
-INDEX = "GSI1"
-PARTITION = "APPS"
+__all__ = ["Applications", "application_key"]
 
-
-def application_key(name: str) -> Key:
-    """Key of an application's item."""
-    return f"APP#{name}", "APP"
+INDEX: Final = "GSI1"
+PARTITION: Final = "APPS"
+#: Applications in one account and Region (AWS: "CodeDeploy quotas").
+MOST: Final = 1000
+_TRIES: Final = 5
+_GOING: Final = ("closing", "renamedTo", "renamedFrom")
 
 
 class Applications:
@@ -37,7 +59,11 @@ class Applications:
         ------
         ApplicationExistsError
             The name is taken.
+        ApplicationLimitError
+            There are as many as there may be. Counted before, so that callers at the same time may go over it.
         """
+        if self._settled(name) is None and self._table.count(PARTITION, index=INDEX) >= MOST:
+            raise ApplicationLimitError(MOST)
         pk, sk = application_key(name)
         item: Item = {
             "PK": pk,
@@ -67,17 +93,30 @@ class Applications:
         ApplicationNotFoundError
             There is none of this name.
         """
-        item = self._table.get(application_key(name))
+        item = self._settled(name)
         if item is None:
             raise ApplicationNotFoundError(name)
         return item
+
+    def settle(self, name: str) -> None:
+        """Finish what somebody may have begun with an application and left: its deletion, or a new name."""
+        self._settled(name)
+
+    def _settled(self, name: str) -> Item | None:
+        """The application, with all that was begun with it finished."""
+        for _ in range(_TRIES):
+            item = self._table.get(application_key(name))
+            if item is None or not any(each in item for each in _GOING):
+                return item
+            settle(self._table, item)
+        raise TableBusyError(f"The application '{name}' is being changed by others.")
 
     def get_many(self, names: Iterable[str]) -> list[Item]:
         """Read applications in the order of their names as given; the first unknown one is an error."""
         names = list(dict.fromkeys(names))
         found = self._table.get_many(application_key(name) for name in names)
         for name in names:
-            if application_key(name) not in found:
+            if application_key(name) not in found or not is_open(found[application_key(name)]):
                 raise ApplicationNotFoundError(name)
         return [found[application_key(name)] for name in names]
 
@@ -86,5 +125,51 @@ class Applications:
         return self._table.query(PARTITION, index=INDEX, limit=limit, start=start)
 
     def delete(self, name: str) -> None:
-        """Take away the application item alone; one that is not there is fine."""
-        self._table.write(Delete(application_key(name)))
+        """Delete an application with its groups and revisions; one that is not there is fine.
+
+        A live deployment of it runs on, without a group.
+        """
+        item = self._settled(name)
+        if item is None:
+            return
+        same = Equals("applicationId", item["applicationId"])
+        close = Update(
+            application_key(name), set={"closing": True}, remove=("GSI1PK", "GSI1SK"), condition=All(same, *_open())
+        )
+        # Where it fails, somebody else deletes or renames it: that is finished below.
+        with suppress(ConditionFailedError):
+            self._table.write(close)
+        self._settled(name)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give an application another name; its id, groups, revisions and live deployments stay its own.
+
+        What is history keeps the name it had.
+
+        Raises
+        ------
+        ApplicationNotFoundError
+        ApplicationExistsError
+            The new name is taken.
+        """
+        item = self.get(name)
+        if name == new:
+            return
+        self._settled(new)
+        moved = item | {"PK": application_key(new)[0], "GSI1SK": new, "applicationName": new, "renamedFrom": name}
+        unchanged = All(Equals("applicationId", item["applicationId"]), Equals("tags", item["tags"]), *_open())
+        leave = Update(application_key(name), set={"renamedTo": new}, remove=("GSI1PK", "GSI1SK"), condition=unchanged)
+        try:
+            self._table.write(Put(moved, Absent()), leave)
+        except ConditionFailedError as error:
+            there = error.item or {}
+            if error.index == 1:
+                raise TableBusyError(f"The application '{name}' is being changed by others.") from None
+            # The client below repeats a call whose answer was lost: then what stands there is ours.
+            if (there.get("applicationId"), there.get("renamedFrom")) != (item["applicationId"], name):
+                raise ApplicationExistsError(new) from None
+        self._settled(new)
+
+
+def _open() -> list[AttributeAbsent]:
+    return [AttributeAbsent(each) for each in _GOING]

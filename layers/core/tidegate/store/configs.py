@@ -14,6 +14,7 @@ from tidegate.store.errors import (
     ConditionFailedError,
     DeploymentConfigExistsError,
     DeploymentConfigInUseError,
+    DeploymentConfigLimitError,
     DeploymentConfigNotFoundError,
 )
 from tidegate.store.table import Absent, AttributeAbsent, Delete, Key, Present, Put, Table, Update
@@ -21,6 +22,8 @@ from tidegate.store.table import Absent, AttributeAbsent, Delete, Key, Present, 
 DEFAULT_CONFIG: Final = "CodeDeployDefault.OneAtATime"
 INDEX: Final = "GSI1"
 PARTITION: Final = "CONFIGS"
+#: Custom configurations in one account and Region (AWS: "CodeDeploy quotas").
+MOST: Final = 200
 #: The predefined configurations are as old as the API itself: 2014-10-06.
 _PREDEFINED_TIME: Final = 1412553600
 
@@ -67,12 +70,16 @@ class Configs:
         ------
         DeploymentConfigExistsError
             The name is taken.
+        DeploymentConfigLimitError
+            There are as many as there may be. Counted before, so that callers at the same time may go over it.
         """
         name = info["deploymentConfigName"]
         pk, sk = config_key(name)
         item = {"PK": pk, "SK": sk, "GSI1PK": PARTITION, "GSI1SK": name, "info": dict(info)}
         if is_predefined(name):
             raise DeploymentConfigExistsError(name)
+        if self._table.count(PARTITION, index=INDEX) >= MOST and self._table.get((pk, sk)) is None:
+            raise DeploymentConfigLimitError(MOST)
         try:
             self._table.write(Put(item, Absent()))
         except ConditionFailedError as error:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, TypeVar
 
-from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tidegate.store.errors import ConditionFailedError, TableBusyError, TableError, TableUnavailableError
+from tidegate.store.errors import (
+    ConditionFailedError,
+    InvalidCursorError,
+    ItemTooLargeError,
+    TableBusyError,
+    TableError,
+    TableUnavailableError,
+)
 from tidegate.store.expressions import Expression
+from tidegate.store.marshal import marshal, marshal_key, marshal_value, unmarshal
 from tidegate.store.table import (
     MAX_TRANSACTION_WRITES,
     Check,
@@ -25,9 +31,9 @@ from tidegate.store.table import (
     Update,
     Write,
     check_cursor,
+    is_empty,
     key_of,
 )
-from tidegate.store.values import storable
 
 T = TypeVar("T")
 
@@ -81,20 +87,20 @@ class DynamoTable:
 
     def get(self, key: Key) -> Item | None:
         answer = self._call(
-            lambda: self._client.get_item(TableName=self._name, Key=_marshal_key(key), ConsistentRead=True)
+            lambda: self._client.get_item(TableName=self._name, Key=marshal_key(key), ConsistentRead=True)
         )
-        return _unmarshal(answer["Item"]) if "Item" in answer else None
+        return unmarshal(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
         found: dict[Key, Item] = {}
         for chunk in _chunks(list(dict.fromkeys(keys)), BATCH_GET):
-            rest: list[Any] = [_marshal_key(key) for key in chunk]
+            rest: list[Any] = [marshal_key(key) for key in chunk]
 
             def read(left: list[Any] = rest) -> None:
                 request = {self._name: {"Keys": list(left), "ConsistentRead": True}}
                 answer = self._client.batch_get_item(RequestItems=request)
                 for raw in answer["Responses"].get(self._name, ()):
-                    item = _unmarshal(raw)
+                    item = unmarshal(raw)
                     found[key_of(item)] = item
                 left[:] = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
                 if left:
@@ -114,21 +120,33 @@ class DynamoTable:
         limit: int | None = None,
         start: Cursor | None = None,
     ) -> Page:
+        if is_empty(between):
+            return Page([])
         request = self._query_request(pk, prefix, between, index)
         request["ScanIndexForward"] = not descending
         if start is not None:
             check_cursor(start, pk, index)
-            request["ExclusiveStartKey"] = _marshal(start)
+            request["ExclusiveStartKey"] = marshal(start)
         items: list[Item] = []
         while True:
             if limit is not None:
                 request["Limit"] = limit - len(items)
-            answer = self._call(lambda: self._client.query(**request))
-            items += [_unmarshal(raw) for raw in answer["Items"]]
+            answer = self._call(lambda: self._query(request, start))
+            items += [unmarshal(raw) for raw in answer["Items"]]
             last = answer.get("LastEvaluatedKey")
             if not last or (limit is not None and len(items) >= limit):
-                return Page(items, _unmarshal(last) if last else None)
+                return Page(items, unmarshal(last) if last else None)
             request["ExclusiveStartKey"] = last
+
+    def count(self, pk: str, prefix: str = "", *, index: str | None = None) -> int:
+        request = self._query_request(pk, prefix, None, index) | {"Select": "COUNT"}
+        found = 0
+        while True:
+            answer = self._call(lambda: self._client.query(**request))
+            found += int(answer["Count"])
+            if not answer.get("LastEvaluatedKey"):
+                return found
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def write(self, *writes: Write) -> None:
         if not 1 <= len(writes) <= MAX_TRANSACTION_WRITES:
@@ -146,7 +164,7 @@ class DynamoTable:
     def update_returning(self, update: Update) -> Item:
         _, request = self._request(update)
         answer = self._call(lambda: self._client.update_item(**request, ReturnValues="ALL_NEW"))
-        return _unmarshal(answer["Attributes"])
+        return unmarshal(answer["Attributes"])
 
     def write_many(self, writes: Sequence[Put | Delete]) -> None:
         if any(write.condition is not None for write in writes):
@@ -163,11 +181,20 @@ class DynamoTable:
 
             self._call(put)
 
+    def _query(self, request: Mapping[str, Any], start: Cursor | None) -> Any:
+        try:
+            return self._client.query(**request)
+        except ClientError as error:
+            # A position may come from outside, and be of the right form and yet none that a query can begin at.
+            if start is not None and error.response["Error"].get("Code") == "ValidationException":
+                raise InvalidCursorError("The paging position does not belong to this query.") from error
+            raise
+
     def _query_request(
         self, pk: str, prefix: str, between: tuple[str, str] | None, index: str | None
     ) -> dict[str, Any]:
         partition, sort = ("PK", "SK") if index is None else (f"{index}PK", f"{index}SK")
-        expression = Expression(_marshal_value)
+        expression = Expression(marshal_value)
         text = f"{expression.name(partition)} = {expression.value(pk)}"
         if between is not None:
             low, high = (expression.value(each) for each in between)
@@ -178,12 +205,12 @@ class DynamoTable:
         return request | ({"IndexName": index} if index else {"ConsistentRead": True})
 
     def _request(self, write: Write) -> tuple[str, dict[str, Any]]:
-        expression = Expression(_marshal_value)
+        expression = Expression(marshal_value)
         request: dict[str, Any] = {"TableName": self._name}
         if isinstance(write, Put):
-            verb, request["Item"] = "Put", _marshal(write.item)
+            verb, request["Item"] = "Put", marshal(write.item)
         else:
-            request["Key"] = _marshal_key(write.key)
+            request["Key"] = marshal_key(write.key)
             verb = {Check: "ConditionCheck", Delete: "Delete", Update: "Update"}[type(write)]
         if isinstance(write, Update):
             request["UpdateExpression"] = expression.update(write)
@@ -215,11 +242,13 @@ def _domain_error(error: ClientError) -> TableError:
     response: Mapping[str, Any] = error.response
     code = response["Error"].get("Code", "")
     if code == "ConditionalCheckFailedException":
-        return ConditionFailedError(0, _unmarshal(response["Item"]) if response.get("Item") else None)
+        return ConditionFailedError(0, unmarshal(response["Item"]) if response.get("Item") else None)
     if code == "TransactionCanceledException":
         return _cancelled(response)
     if code in _PASSING:
         return TableBusyError(code)
+    if _tells_size(code, response["Error"].get("Message")):
+        return ItemTooLargeError()
     return TableUnavailableError(f"DynamoDB refused: {code}: {response['Error'].get('Message', '')}")
 
 
@@ -227,57 +256,23 @@ def _cancelled(response: Mapping[str, Any]) -> TableError:
     reasons = response.get("CancellationReasons", [])
     for position, reason in enumerate(reasons):
         if reason.get("Code") == "ConditionalCheckFailed":
-            return ConditionFailedError(position, _unmarshal(reason["Item"]) if reason.get("Item") else None)
+            return ConditionFailedError(position, unmarshal(reason["Item"]) if reason.get("Item") else None)
+    if any(_tells_size(reason.get("Code"), reason.get("Message")) for reason in reasons):
+        return ItemTooLargeError()
     codes = [reason["Code"] for reason in reasons if reason.get("Code", "None") != "None"]
     if any(code in _PASSING for code in codes):
         return TableBusyError(", ".join(codes))
     return TableUnavailableError(f"DynamoDB cancelled the transaction: {', '.join(codes) or 'no reason given'}")
 
 
-_SERIALIZER = TypeSerializer()
-_DESERIALIZER = TypeDeserializer()
-
-
-def _marshal_value(value: Any) -> Any:
-    return _SERIALIZER.serialize(storable(value))
-
-
-def _marshal(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _marshal_value(value) for name, value in item.items()}
-
-
-def _marshal_key(key: Key) -> dict[str, Any]:
-    return {"PK": {"S": key[0]}, "SK": {"S": key[1]}}
-
-
-def _unmarshal(raw: Mapping[str, Any]) -> Item:
-    return {name: _plain(_DESERIALIZER.deserialize(value)) for name, value in raw.items()}
-
-
-def item_of_image(image: Mapping[str, Any]) -> Item:
-    """An item as an image of the table's stream holds it."""
-    return _unmarshal(image)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, Binary):
-        binary: Any = value
-        return bytes(binary.value)
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    if isinstance(value, set):
-        return {_plain(each) for each in value}
-    return value
+def _tells_size(code: str | None, message: str | None) -> bool:
+    return code in ("ValidationException", "ValidationError") and "Item size" in (message or "")
 
 
 def _batch_entry(write: Put | Delete) -> dict[str, Any]:
     if isinstance(write, Put):
-        return {"PutRequest": {"Item": _marshal(write.item)}}
-    return {"DeleteRequest": {"Key": _marshal_key(write.key)}}
+        return {"PutRequest": {"Item": marshal(write.item)}}
+    return {"DeleteRequest": {"Key": marshal_key(write.key)}}
 
 
 def _chunks(values: list[T], size: int) -> Iterator[list[T]]:

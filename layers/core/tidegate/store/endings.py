@@ -10,7 +10,7 @@ from tidegate.model.names import revision_key
 from tidegate.store.deployment_items import deployment_key, last_info, still_live, with_keys
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
-from tidegate.store.table import Absent, Equals, Item, Put, Update, Write
+from tidegate.store.table import Absent, All, Equals, Item, Put, Update, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,11 @@ class Ending:
         links = dict(deployment.get("rollback", {})) | self._rollback_links(deployment, alone)
         if links:
             changes["rollback"] = links
-        return Update(deployment_key(deployment["deploymentId"]), set=changes, condition=still_live(self.generation))
+        live = still_live(self.generation)
+        if alone:
+            # Its application may have been renamed since it was read; then it has a group after all.
+            live = All(live, Equals("applicationName", deployment["applicationName"]))
+        return Update(deployment_key(deployment["deploymentId"]), set=changes, condition=live)
 
     def _rollback_links(self, deployment: Item, alone: bool) -> dict[str, Any]:
         if self.rollback and not alone:

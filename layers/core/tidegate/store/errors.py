@@ -6,20 +6,23 @@
     ├── TableError                     the table itself
     │   ├── ConditionFailedError       a write's condition did not hold (which write, and what stands there)
     │   ├── TableBusyError             throttled or in conflict, after the retries: try again later
+    │   ├── ItemTooLargeError          an item would be larger than the database takes
     │   ├── TableUnavailableError      anything else the database refused
     │   └── InvalidCursorError         a paging position that does not belong to the query
     ├── NotFoundError
     │   ├── ApplicationNotFoundError · DeploymentGroupNotFoundError · DeploymentConfigNotFoundError
-    │   ├── RevisionNotFoundError · DeploymentNotFoundError
+    │   ├── RevisionNotFoundError · DeploymentNotFoundError · HookNotFoundError
     │   └── InstanceNotRegisteredError on-premises: unknown, or deregistered
     └── ConflictError
         ├── ApplicationExistsError · DeploymentGroupExistsError · DeploymentConfigExistsError
+        ├── ApplicationLimitError · DeploymentGroupLimitError · DeploymentConfigLimitError
         ├── DeploymentConfigInUseError
         ├── EcsServiceMappedError      the service belongs to another deployment group
         ├── InstanceRegisteredError · IamUserArnTakenError · IamSessionArnTakenError   on-premises
         ├── DeploymentGroupBusyError   the group has a live deployment
         ├── DeploymentExistsError      a deployment with this id is there already
         ├── DeploymentCompletedError   the deployment has ended
+        ├── HookCompletedError         the execution of a lifecycle hook was answered before
         └── StaleGenerationError       an execution that is no longer the deployment's own wanted to write
 """
 
@@ -58,6 +61,13 @@ class ConditionFailedError(TableError):
 
 class TableBusyError(TableError):
     """Throttled, or in conflict with other writers, for longer than the retries last."""
+
+
+class ItemTooLargeError(TableError):
+    """An item would be larger than 400 KB: what was given is too much to be kept."""
+
+    def __init__(self) -> None:
+        super().__init__("This is more than can be kept in one record (400 KB); give less.")
 
 
 class TableUnavailableError(TableError):
@@ -114,6 +124,13 @@ class InstanceNotRegisteredError(NotFoundError):
         super().__init__(f"No on-premises instance is registered under the name '{name}'.")
 
 
+class HookNotFoundError(NotFoundError):
+    """The deployment waits for no lifecycle hook of this execution id."""
+
+    def __init__(self, deployment_id: str) -> None:
+        super().__init__(f"Deployment '{deployment_id}' has called no lifecycle hook with this execution id.")
+
+
 class ConflictError(StoreError):
     """What is there already stands in the way."""
 
@@ -137,6 +154,33 @@ class DeploymentConfigExistsError(ConflictError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"A deployment configuration named '{name}' already exists.")
+
+
+class LimitError(ConflictError):
+    """There are as many of a kind as there may be."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"There may be {most} {self.kind}; delete one first.")
+
+    kind = "of these"
+
+
+class ApplicationLimitError(LimitError):
+    """No more applications."""
+
+    kind = "applications"
+
+
+class DeploymentGroupLimitError(LimitError):
+    """No more deployment groups in an application."""
+
+    kind = "deployment groups in an application"
+
+
+class DeploymentConfigLimitError(LimitError):
+    """No more custom deployment configurations."""
+
+    kind = "custom deployment configurations"
 
 
 class DeploymentConfigInUseError(ConflictError):
@@ -195,6 +239,13 @@ class DeploymentCompletedError(ConflictError):
     def __init__(self, deployment_id: str, status: str) -> None:
         super().__init__(f"The deployment '{deployment_id}' has already ended with status {status}.")
         self.status = status
+
+
+class HookCompletedError(ConflictError):
+    """A lifecycle event ended before: nothing about it changes any more."""
+
+    def __init__(self, event: str, status: str) -> None:
+        super().__init__(f"The lifecycle event '{event}' has already ended with status {status}.")
 
 
 class StaleGenerationError(ConflictError):

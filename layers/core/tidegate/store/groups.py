@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from tidegate.store.applications import application_key
+from tidegate.store.application_items import application_key, open_application
 from tidegate.store.configs import config_release, config_use
+from tidegate.store.deployment_items import deployment_key
 from tidegate.store.ecs_mappings import mapping_changes, services_of
 from tidegate.store.errors import (
     ApplicationNotFoundError,
@@ -14,6 +15,7 @@ from tidegate.store.errors import (
     DeploymentConfigNotFoundError,
     DeploymentGroupBusyError,
     DeploymentGroupExistsError,
+    DeploymentGroupLimitError,
     DeploymentGroupNotFoundError,
     EcsServiceMappedError,
     StoreError,
@@ -23,7 +25,7 @@ from tidegate.store.table import (
     Absent,
     All,
     AttributeAbsent,
-    Check,
+    Condition,
     Cursor,
     Delete,
     Equals,
@@ -35,14 +37,43 @@ from tidegate.store.table import (
     Table,
     Update,
     Write,
+    key_of,
 )
 
+#: Groups in one application (AWS: "CodeDeploy quotas").
+MOST: Final = 1000
 _TRIES: Final = 5
+#: Attributes that come with deployments: a condition on the whole item must name those that it lacks.
+_MAYBE: Final = ("live", "lastAttempted", "lastSuccessful", "targetRevision", "lastGood")
 
 
 def group_key(application: str, group: str) -> Key:
     """Key of a deployment group's item."""
     return f"APP#{application}", f"GROUP#{group}"
+
+
+def group_removed(item: Item) -> list[Write]:
+    """The writes that take a group away, as long as its settings are those read."""
+    group_id, info = item["deploymentGroupId"], item["info"]
+    same = All(Equals("deploymentGroupId", group_id), Equals("info", info))
+    released, freed = config_release(info["deploymentConfigName"], group_id), mapping_changes(info, {}, group_id)
+    return [Delete(key_of(item), same), *released, *freed]
+
+
+def group_moved(item: Item, application: str) -> list[Write]:
+    """The writes that bring a group, as it was read, under another name of its application."""
+    pk, sk = application_key(application)[0], item["SK"]
+    moved = item | {"PK": pk, "SK": sk, "info": item["info"] | {"applicationName": application}}
+    writes: list[Write] = [Delete(key_of(item), _unchanged(item)), Put(moved, Absent())]
+    if "live" in item:
+        # A live deployment knows its group by names.
+        writes.append(Update(deployment_key(item["live"]), set={"applicationName": application}, condition=Present()))
+    return writes
+
+
+def _unchanged(item: Item) -> Condition:
+    same = [Equals(name, value) for name, value in item.items() if name not in ("PK", "SK")]
+    return All(*same, *(AttributeAbsent(name) for name in _MAYBE if name not in item))
 
 
 class Groups:
@@ -61,11 +92,15 @@ class Groups:
         Raises
         ------
         ApplicationNotFoundError, DeploymentGroupExistsError, DeploymentConfigNotFoundError, EcsServiceMappedError
+        DeploymentGroupLimitError
+            The application has as many as it may have. Counted before, so that callers at the same time may go over it.
         """
         application, group = info["applicationName"], info["deploymentGroupName"]
         pk, sk = group_key(application, group)
         item = {"PK": pk, "SK": sk, "deploymentGroupId": group_id, "info": dict(info), "tags": list(tags)}
-        writes: list[Write] = [Check(application_key(application), Present()), Put(item, Absent())]
+        if self._table.count(pk, "GROUP#") >= MOST and self._table.get((pk, sk)) is None:
+            raise DeploymentGroupLimitError(MOST)
+        writes: list[Write] = [open_application(application), Put(item, Absent())]
         used, mapped = config_use(info["deploymentConfigName"], group_id), mapping_changes({}, info, group_id)
         try:
             self._table.write(*writes, *used, *mapped)
@@ -94,6 +129,20 @@ class Groups:
         if item is None:
             raise DeploymentGroupNotFoundError(application, group)
         return item
+
+    def of_deployment(self, deployment: Mapping[str, Any]) -> Item:
+        """The group of a deployment, also where its application is being renamed while this reads.
+
+        Raises
+        ------
+        DeploymentGroupNotFoundError
+        """
+        names = deployment["applicationName"], deployment["deploymentGroupName"]
+        try:
+            return self.get(*names)
+        except DeploymentGroupNotFoundError:
+            fresh = self._table.get(deployment_key(deployment["deploymentId"])) or deployment
+            return self.get(fresh["applicationName"], fresh["deploymentGroupName"])
 
     def page(self, application: str, *, limit: int | None = None, start: Cursor | None = None) -> Page:
         """A page of an application's groups, by name."""
@@ -149,20 +198,10 @@ class Groups:
         return [Update((item["PK"], item["SK"]), set={"info": dict(info)}, condition=unchanged)]
 
     def _renaming(self, item: Item, info: Mapping[str, Any]) -> list[Write]:
-        # A live deployment knows its group by name, so the item may move only while the lock is free; what it holds
-        # besides its settings changes with deployments only, which this condition shuts out too.
-        unchanged = All(
-            Equals("deploymentGroupId", item["deploymentGroupId"]),
-            Equals("info", item["info"]),
-            AttributeAbsent("live"),
-            Equals("lastAttempted", item["lastAttempted"])
-            if "lastAttempted" in item
-            else AttributeAbsent("lastAttempted"),
-        )
+        # A live deployment knows its group by name, so the item may move only while the lock is free.
         pk, sk = group_key(info["applicationName"], info["deploymentGroupName"])
         moved = item | {"PK": pk, "SK": sk, "info": dict(info)}
-        moved.pop("live", None)
-        return [Delete((item["PK"], item["SK"]), unchanged), Put(moved, Absent())]
+        return [Delete((item["PK"], item["SK"]), All(AttributeAbsent("live"), _unchanged(item))), Put(moved, Absent())]
 
     def delete(self, application: str, group: str) -> None:
         """Delete a group; one that is not there is fine. A live deployment of it runs on, without a group."""
@@ -170,15 +209,8 @@ class Groups:
             item = self._table.get(group_key(application, group))
             if item is None:
                 return
-            group_id = item["deploymentGroupId"]
-            same = All(
-                Equals("deploymentGroupId", group_id),
-                Equals("info", item["info"]),
-            )
             try:
-                release = config_release(item["info"]["deploymentConfigName"], group_id)
-                freed = mapping_changes(item["info"], {}, group_id)
-                self._table.write(Delete((item["PK"], item["SK"]), same), *release, *freed)
+                self._table.write(*group_removed(item))
             except ConditionFailedError:
                 continue  # Deleted or changed by someone else meanwhile: look again.
             return

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tidegate.store.errors import ConditionFailedError
+from tidegate.store.errors import ConditionFailedError, ItemTooLargeError
 from tidegate.store.table import (
+    MAX_ITEM_BYTES,
     MAX_TRANSACTION_WRITES,
     Absent,
     All,
@@ -29,9 +30,10 @@ from tidegate.store.table import (
     Write,
     check_cursor,
     cursor_of,
+    is_empty,
     key_of,
 )
-from tidegate.store.values import normalised
+from tidegate.store.values import bytes_of, normalised
 
 INDEXES = ("GSI1", "GSI2")
 
@@ -64,6 +66,8 @@ class MemoryTable:
         limit: int | None = None,
         start: Cursor | None = None,
     ) -> Page:
+        if is_empty(between):
+            return Page([])
         sort = "SK" if index is None else f"{index}SK"
         if start is not None:
             check_cursor(start, pk, index)
@@ -82,6 +86,12 @@ class MemoryTable:
             more = cursor_of(taken[-1], index) if taken and len(taken) < len(items) else None
             return Page(copy.deepcopy(taken), more)
 
+    def count(self, pk: str, prefix: str = "", *, index: str | None = None) -> int:
+        sort = "SK" if index is None else f"{index}SK"
+        with self._lock:
+            keys = self._partitions.get((index, pk), ())
+            return sum(self._items[key][sort].startswith(prefix) for key in keys)
+
     def write(self, *writes: Write) -> None:
         if not 1 <= len(writes) <= MAX_TRANSACTION_WRITES:
             raise ValueError(f"A transaction holds 1 to {MAX_TRANSACTION_WRITES} writes, not {len(writes)}.")
@@ -93,6 +103,8 @@ class MemoryTable:
                 self._require(position, key, write.condition)
             # Values are checked before the first change, so that a bad one leaves nothing half done.
             changes = [(key, self._result(key, write)) for key, write in zip(keys, writes, strict=True)]
+            if any(item is not None and bytes_of(item) > MAX_ITEM_BYTES for _, item in changes):
+                raise ItemTooLargeError
             for key, item in changes:
                 self._store(key, item)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tidegate.model.names import revision_key
-from tidegate.store.applications import application_key
+from tidegate.store.application_items import open_application
 from tidegate.store.errors import ApplicationNotFoundError, ConditionFailedError, RevisionNotFoundError
-from tidegate.store.table import Check, Delete, Item, Key, Present, Table, Update
+from tidegate.store.table import Item, Key, Table, Update
 
 
 def revision_item_key(application: str, key: str) -> Key:
@@ -51,7 +51,7 @@ class Revisions:
             set_if_absent=known,
         )
         try:
-            self._table.write(Check(application_key(application), Present()), update)
+            self._table.write(open_application(application), update)
         except ConditionFailedError:
             raise ApplicationNotFoundError(application) from None
 
@@ -71,8 +71,3 @@ class Revisions:
     def all_of(self, application: str) -> list[Item]:
         """All revisions of an application, in no particular order."""
         return self._table.query(f"APP#{application}", "REV#").items
-
-    def delete_all(self, application: str) -> None:
-        """Forget all revisions of an application."""
-        items: Iterable[Item] = self.all_of(application)
-        self._table.write_many([Delete((item["PK"], item["SK"])) for item in items])

@@ -23,6 +23,8 @@ Key: TypeAlias = tuple[str, str]
 Cursor: TypeAlias = dict[str, str]
 
 MAX_TRANSACTION_WRITES = 100
+#: What an item may hold, its names counted (Amazon DynamoDB: "Quotas"), with room for what counting can't see.
+MAX_ITEM_BYTES = 400 * 1024 - 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,8 @@ class Table(Protocol):
         prefix
             Only sort keys that begin so.
         between
-            Only sort keys from the first to the second, both included; not together with ``prefix``.
+            Only sort keys from the first to the second, both included; not together with ``prefix``. A range that
+            begins after its end finds nothing.
         limit
             At most so many items; ``None`` reads to the end.
         start
@@ -191,6 +194,9 @@ class Table(Protocol):
             ``start`` belongs to another partition or index.
         """
 
+    def count(self, pk: str, prefix: str = "", *, index: str | None = None) -> int:
+        """How many items a query would find, without reading what they hold."""
+
     def write(self, *writes: Write) -> None:
         """Do one write as one call, several as one transaction: all of them or none.
 
@@ -198,6 +204,8 @@ class Table(Protocol):
         ------
         ConditionFailedError
             Nothing was written; names the first write whose condition did not hold.
+        ItemTooLargeError
+            Nothing was written; an item would be larger than ``MAX_ITEM_BYTES``.
         TableBusyError
             Conflicts or throttling outlasted the retries; nothing was written.
         """
@@ -233,6 +241,11 @@ def check_cursor(cursor: Cursor, pk: str, index: str | None) -> None:
     whole = set(cursor) == set(names) and all(isinstance(value, str) for value in cursor.values())
     if not whole or cursor["PK" if index is None else f"{index}PK"] != pk:
         raise InvalidCursorError("The paging position does not belong to this query.")
+
+
+def is_empty(between: tuple[str, str] | None) -> bool:
+    """Whether a range begins after its end; the database would refuse to look."""
+    return between is not None and between[0] > between[1]
 
 
 def sort_time(seconds: float) -> str:

@@ -26,6 +26,17 @@ def storable(value: Any) -> Any:
     return _walk(value, lambda number: Decimal(repr(number)) if isinstance(number, float) else number)
 
 
+def bytes_of(value: Any) -> int:
+    """About how many bytes the database counts for a value, names of attributes among them."""
+    if isinstance(value, Mapping):
+        return 3 + sum(1 + bytes_of(name) + bytes_of(each) for name, each in value.items())
+    if isinstance(value, list | tuple | Set):
+        return 3 + sum(1 + bytes_of(each) for each in value)
+    if isinstance(value, str):
+        return len(value.encode())
+    return len(value) if isinstance(value, bytes) else 21
+
+
 def _walk(value: Any, number: Callable[[float | Decimal], Any]) -> Any:
     if value is None or isinstance(value, str | bool | bytes):
         return value

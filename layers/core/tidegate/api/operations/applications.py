@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate.api.errors import ApiError, not_yet
 from tidegate.api.paging import PAGE_SIZE, Paging, take
 from tidegate.api.rules.common import check_batch, check_tags
 from tidegate.api.services import Call
-from tidegate.store.applications import application_key
-from tidegate.store.errors import ApplicationExistsError
 from tidegate.store.table import Item
 
 Given = Mapping[str, Any]
@@ -52,36 +49,16 @@ def list_applications(call: Call, given: Given) -> dict[str, Any]:
 
 
 def update_application(call: Call, given: Given) -> dict[str, Any]:
-    """UpdateApplication: only without a new name, since an application is known by its name everywhere."""
-    name = given.get("applicationName")
-    if not name:
-        raise ApiError("ApplicationNameRequiredException", "'applicationName' is required; give it a value.")
-    call.services.applications.get(name)
-    new_name = given.get("newApplicationName") or name
-    if new_name == name:
-        return {}
-    if call.services.table.get(application_key(new_name)) is not None:
-        raise ApplicationExistsError(new_name)
-    raise not_yet("UnsupportedOperationException", "Renaming an application is")
-
-
-def delete_application(call: Call, given: Given) -> dict[str, Any]:
-    """DeleteApplication: its groups and revisions go with it; an unknown name is fine.
-
-    Repeating the call finishes what a first one may have left half done. What was created while the
-    application went is found by the second look: with the application gone, nothing more can come.
-    """
+    """UpdateApplication: another name. Ids stay, and so do the names in what is history."""
     name = given["applicationName"]
-    _delete_contents(call, name)
-    call.services.applications.delete(name)
-    _delete_contents(call, name)
+    call.services.applications.rename(name, given.get("newApplicationName") or name)
     return {}
 
 
-def _delete_contents(call: Call, name: str) -> None:
-    for group in call.services.groups.page(name).items:
-        call.services.groups.delete(name, group["info"]["deploymentGroupName"])
-    call.services.revisions.delete_all(name)
+def delete_application(call: Call, given: Given) -> dict[str, Any]:
+    """DeleteApplication: its groups and revisions go with it; an unknown name is fine."""
+    call.services.applications.delete(given["applicationName"])
+    return {}
 
 
 def _shown(item: Item) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tidegate.api.errors import ApiError, not_yet
 from tidegate.api.operations.groups import group_of
-from tidegate.api.paging import PAGE_SIZE, Paging, take
+from tidegate.api.paging import LOOKED_AT, PAGE_SIZE, Paging, take
 from tidegate.api.rules.common import check_batch, check_deployment_id
 from tidegate.api.rules.contents import has_content, without_content
 from tidegate.api.rules.deployments import check_config_fits, check_fits_group, check_new
@@ -18,7 +18,7 @@ from tidegate.api.rules.settings import platform_of
 from tidegate.api.rules.styles import IN_PLACE, filled_style
 from tidegate.api.services import Call, ExecutionsBusyError
 from tidegate.model.names import DEFAULT_CONFIGS, revision_key
-from tidegate.store.deployments import OVERVIEW
+from tidegate.store.deployments import LIVE_STATUSES, OVERVIEW
 from tidegate.store.errors import DeploymentExistsError
 from tidegate.store.table import Item
 
@@ -30,6 +30,7 @@ _DRAWS: Final = 3
 #: Settings that a deployment takes over as they are, and shows.
 _FROM_GROUP: Final = ("loadBalancerInfo", "blueGreenDeploymentConfiguration", "ecsServices")
 _FROM_CALL: Final = ("description", "overrideAlarmConfiguration")
+_LONGEST_EXTERNAL_ID: Final = 256
 
 
 def create_deployment(call: Call, given: Given) -> dict[str, Any]:
@@ -156,35 +157,58 @@ def batch_get_deployments(call: Call, given: Given) -> dict[str, Any]:
 
 def list_deployments(call: Call, given: Given) -> dict[str, Any]:
     """ListDeployments, newest first; of one group or of all."""
-    group_id = _listed_group(call, given)
-    span = given.get("createTimeRange", {})
-    earliest, latest = span.get("start"), span.get("end")
-    if earliest is not None and latest is not None and earliest > latest:
-        message = f"'createTimeRange' starts at {earliest}, after its end at {latest}."
-        raise ApiError("InvalidTimeRangeException", message)
+    _check_listing(given)
+    paging = Paging(call.operation, given)
+    start, wanted = paging.cursor, frozenset(given.get("includeOnlyStatuses", ()))
+    group = _listed_group(call, given)
     if given.get("externalId"):
         return {"deployments": []}  # deployments of external origin are never made here
-    wanted = given.get("includeOnlyStatuses")
-    paging = Paging(call.operation, given)
+    span = given.get("createTimeRange", {})
+    earliest, latest = span.get("start"), span.get("end")
+    if group is not None and wanted and wanted <= frozenset(LIVE_STATUSES):
+        # A group has one live deployment at most, and knows which: there is no need to look for it.
+        found = call.services.deployments.get_many([group["live"]] if "live" in group else [])
+        live = [item for item in found if item["status"] in wanted and _within(item["createTime"], earliest, latest)]
+        return {"deployments": [item["deploymentId"] for item in live]}
+    group_id = group["deploymentGroupId"] if group else None
     items, cursor = take(
         lambda start: call.services.deployments.page(
-            group_id, between=(earliest, latest), limit=PAGE_SIZE + 1, start=start
+            group_id, between=(earliest, latest), limit=LOOKED_AT if wanted else PAGE_SIZE + 1, start=start
         ),
-        paging.cursor,
+        start,
         index="GSI1" if group_id else "GSI2",
         keep=lambda item: not wanted or item["status"] in wanted,
     )
     return {"deployments": [item["deploymentId"] for item in items], **paging.token(cursor)}
 
 
-def _listed_group(call: Call, given: Given) -> str | None:
+def _check_listing(given: Given) -> None:
     application, group = given.get("applicationName"), given.get("deploymentGroupName")
-    if not application and not group:
-        return None
-    if not application:
+    if group and not application:
         message = "'deploymentGroupName' needs 'applicationName' beside it."
         raise ApiError("ApplicationNameRequiredException", message)
-    return str(group_of(call, application, group)["deploymentGroupId"])
+    if application and not group:
+        message = "'applicationName' needs 'deploymentGroupName' beside it."
+        raise ApiError("DeploymentGroupNameRequiredException", message)
+    external = given.get("externalId", "")
+    if len(external) > _LONGEST_EXTERNAL_ID or not external.isprintable():
+        message = f"'externalId' must be a printable text of at most {_LONGEST_EXTERNAL_ID} characters."
+        raise ApiError("InvalidExternalIdException", message)
+    span = given.get("createTimeRange", {})
+    earliest, latest = span.get("start"), span.get("end")
+    if earliest is not None and latest is not None and earliest > latest:
+        message = f"'createTimeRange' starts at {earliest}, after its end at {latest}."
+        raise ApiError("InvalidTimeRangeException", message)
+
+
+def _listed_group(call: Call, given: Given) -> Item | None:
+    if not given.get("applicationName"):
+        return None
+    return group_of(call, given["applicationName"], given.get("deploymentGroupName"))
+
+
+def _within(time: float, earliest: float | None, latest: float | None) -> bool:
+    return (earliest is None or earliest <= time) and (latest is None or time <= latest)
 
 
 def shown(item: Item) -> dict[str, Any]:

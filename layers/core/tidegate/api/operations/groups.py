@@ -40,8 +40,8 @@ def get_deployment_group(call: Call, given: Given) -> dict[str, Any]:
 
 def batch_get_deployment_groups(call: Call, given: Given) -> dict[str, Any]:
     """BatchGetDeploymentGroups: unknown names are told in ``errorMessage``."""
+    check_batch("deploymentGroupNames", given["deploymentGroupNames"], 100)
     application, names = given["applicationName"], list(dict.fromkeys(given["deploymentGroupNames"]))
-    check_batch("deploymentGroupNames", names, 100)
     call.services.applications.get(application)
     found = call.services.table.get_many(group_key(application, name) for name in names)
     unknown = [name for name in names if group_key(application, name) not in found]
@@ -85,6 +85,7 @@ def update_deployment_group(call: Call, given: Given) -> dict[str, Any]:
 
 def delete_deployment_group(call: Call, given: Given) -> dict[str, Any]:
     """DeleteDeploymentGroup: an unknown one is fine."""
+    call.services.applications.settle(given["applicationName"])
     call.services.groups.delete(given["applicationName"], given["deploymentGroupName"])
     return {"hooksNotCleanedUp": []}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from tidegate.api.errors import ApiError
 from tidegate.api.paging import Paging
@@ -16,6 +17,10 @@ from tidegate.store.revisions import revision_item_key
 from tidegate.store.table import Item
 
 Given = Mapping[str, Any]
+
+#: Names of buckets, those of old ones too (Amazon S3: "Bucket naming rules").
+_BUCKET: Final = re.compile(r"[A-Za-z0-9._-]{3,255}")
+_LONGEST_KEY: Final = 1024
 
 
 def register_application_revision(call: Call, given: Given) -> dict[str, Any]:
@@ -65,8 +70,7 @@ def batch_get_application_revisions(call: Call, given: Given) -> dict[str, Any]:
 
 def list_application_revisions(call: Call, given: Given) -> dict[str, Any]:
     """ListApplicationRevisions: ascending where no order is given; a revision never used counts as used first."""
-    if "s3KeyPrefix" in given and "s3Bucket" not in given:
-        raise ApiError("BucketNameFilterRequiredException", "'s3KeyPrefix' needs 's3Bucket' beside it.")
+    _check_filters(given)
     application, paging = given["applicationName"], Paging(call.operation, given)
     call.services.applications.get(application)
     used_by = _used_by(call, application) if given.get("deployed", "ignore") != "ignore" else {}
@@ -90,6 +94,17 @@ def _check_text(location: Mapping[str, Any], platform: str) -> None:
         compiled(payload["content"])
     except AppSpecError as error:
         raise ApiError("InvalidRevisionException", f"The AppSpec cannot be used: {error}") from None
+
+
+def _check_filters(given: Given) -> None:
+    if "s3KeyPrefix" in given and not given.get("s3Bucket"):
+        raise ApiError("BucketNameFilterRequiredException", "'s3KeyPrefix' needs 's3Bucket' beside it.")
+    if "s3Bucket" in given and not _BUCKET.fullmatch(given["s3Bucket"]):
+        message = f"'s3Bucket' must be the name of a bucket; not {given['s3Bucket'][:80]!r}."
+        raise ApiError("InvalidBucketNameFilterException", message)
+    if len(given.get("s3KeyPrefix", "").encode()) > _LONGEST_KEY:
+        message = f"'s3KeyPrefix' may have {_LONGEST_KEY} bytes, as a key has."
+        raise ApiError("InvalidKeyPrefixFilterException", message)
 
 
 def _wanted(item: Item, given: Given, used_by: Mapping[str, list[str]]) -> bool:

@@ -62,8 +62,6 @@ def skip_wait_time_for_instance_termination(call: Call, given: Given) -> dict[st
 
 
 def _live(call: Call, given: Given) -> Item:
-    if not given.get("deploymentId"):
-        raise ApiError("DeploymentIdRequiredException", "'deploymentId' is required; give it a value.")
     item = call.services.deployments.get(check_deployment_id(given["deploymentId"]))
     if item["status"] in TERMINAL:
         raise DeploymentCompletedError(item["deploymentId"], item["status"])

@@ -47,12 +47,9 @@ def list_deployment_targets(call: Call, given: Given) -> dict[str, Any]:
     paging = Paging(call.operation, given)
     filters = given.get("targetFilters", {})
     _check_filters(filters)
-    fleet = fleet_of(call, deployment_id)
-    wanted = filters.get("TargetStatus")
-    if wanted:
-        known = call.services.table.query(f"DEP#{deployment_id}", "TARGET#").items
-        statuses = {str(item["SK"]).removeprefix("TARGET#"): item["status"] for item in known}
-        fleet = [each for each in fleet if statuses.get(each, "Pending") in wanted]
+    deployment = call.services.deployments.get(deployment_id)
+    check_labels(deployment, filters.get("ServerInstanceLabel", ()))
+    fleet = fleet_with_status(call, deployment, filters.get("TargetStatus", ()))
     page, token = paging.of_rows([{"id": each} for each in fleet], key=lambda row: str(row["id"]))
     return {"targetIds": [row["id"] for row in page], **token}
 
@@ -65,61 +62,104 @@ def _check_one_target(deployment: Item) -> None:
 
 
 def _check_filters(filters: Mapping[str, Sequence[str]]) -> None:
-    if filters.get("ServerInstanceLabel"):
-        message = "Targets have the labels Blue and Green only in blue/green deployments; this one is in place."
-        raise ApiError("InvalidDeploymentInstanceTypeException", message)
+    for label in filters.get("ServerInstanceLabel", ()):
+        if label not in _LABELS:
+            message = f"A server's label is one of {', '.join(_LABELS)}; not {label[:60]!r}."
+            raise ApiError("InvalidInstanceTypeException", message)
     for status in filters.get("TargetStatus", ()):
         if status not in _STATUSES:
             message = f"A target's status is one of {', '.join(_STATUSES)}; not {status[:60]!r}."
             raise ApiError("InvalidInstanceStatusException", message)
 
 
+def check_labels(deployment: Item, labels: Sequence[str]) -> None:
+    """Refuse a filter by the labels Blue and Green where the deployment has none."""
+    if labels and deployment["deploymentStyle"]["deploymentType"] == "IN_PLACE":
+        message = "Targets have the labels Blue and Green only in blue/green deployments; this one is in place."
+        raise ApiError("InvalidDeploymentInstanceTypeException", message)
+
+
 def fleet_of(call: Call, deployment_id: str) -> list[str]:
-    """Ids of the deployment's targets.
+    """Ids of the deployment's targets, as :func:`fleet_with_status` of all."""
+    return fleet_with_status(call, call.services.deployments.get(deployment_id), ())
+
+
+def fleet_with_status(call: Call, deployment: Item, wanted: Sequence[str]) -> list[str]:
+    """Ids of the deployment's targets that have one of the statuses; of all where none is named.
 
     Raises
     ------
     ApiError
         ``DeploymentNotStartedException`` while they are not yet known.
     """
-    return [str(member[0]) for member in _members(call, deployment_id)]
+    fleet = list(_started(call, deployment))
+    if not wanted:
+        return fleet
+    known = call.services.table.query(f"DEP#{deployment['deploymentId']}", "TARGET#").items
+    statuses = {str(item["SK"]).removeprefix("TARGET#"): item["status"] for item in known}
+    return [each for each in fleet if statuses.get(each, "Pending") in wanted]
 
 
-def _members(call: Call, deployment_id: str) -> list[Sequence[Any]]:
-    deployment = call.services.deployments.get(deployment_id)
-    shards = call.services.table.query(f"DEP#{deployment_id}", "ROSTER#").items
-    if not shards and deployment["status"] in ("Created", "Queued"):
-        message = f"The deployment '{deployment_id}' has not started yet: its targets are not known."
+def _started(call: Call, deployment: Item) -> dict[str, Sequence[Any]]:
+    """The deployment's targets by their ids, as its roster has them; it has to have started."""
+    members = members_of(call, deployment)
+    if not members and deployment["status"] in ("Created", "Queued"):
+        message = f"The deployment '{deployment['deploymentId']}' has not started yet: its targets are not known."
         raise ApiError("DeploymentNotStartedException", message)
+    return {str(member[0]): member for member in members}
+
+
+def members_of(call: Call, deployment: Item) -> list[Sequence[Any]]:
+    """The deployment's targets as its roster has them, none while they are not yet known."""
+    shards = call.services.table.query(f"DEP#{deployment['deploymentId']}", "ROSTER#").items
     return [member for shard in shards for member in shard["members"]]
 
 
 def _read(call: Call, deployment_id: str, names: Sequence[str]) -> list[dict[str, Any]]:
     check_deployment_id(deployment_id)
-    ids = [target_id_of(name) for name in dict.fromkeys(names)]
-    pk = f"DEP#{deployment_id}"
-    found = call.services.table.get_many((pk, f"TARGET#{each}") for each in ids)
-    fleet: dict[str, Sequence[Any]] = {}
-    if len(found) < len(ids):
-        fleet = {member[0]: member for member in _members(call, deployment_id)}
+    ids = list(dict.fromkeys(target_id_of(name) for name in names))
+    recorded = read_items(call, deployment_id, ids)
+    members: dict[str, Sequence[Any]] = {}
+    if len(recorded) < len(ids):
+        members = _started(call, call.services.deployments.get(deployment_id))
         for each in ids:
-            if each not in fleet:
+            if each not in members:
                 message = f"The target '{each}' is not part of deployment '{deployment_id}'."
                 raise ApiError("DeploymentTargetDoesNotExistException", message)
-    items = [found.get((pk, f"TARGET#{each}")) or _unrecorded(call, fleet[each]) for each in ids]
+    return [_shown(deployment_id, item) for item in live_items(call, deployment_id, ids, recorded, members)]
+
+
+def read_items(call: Call, deployment_id: str, ids: Sequence[str]) -> dict[str, Item]:
+    """What is recorded of targets, by their ids."""
+    found = call.services.table.get_many((f"DEP#{deployment_id}", f"TARGET#{each}") for each in ids)
+    return {str(item["targetId"]): item for item in found.values()}
+
+
+def live_items(
+    call: Call,
+    deployment_id: str,
+    ids: Sequence[str],
+    recorded: Mapping[str, Item],
+    members: Mapping[str, Sequence[Any]],
+) -> list[Item]:
+    """Targets of the fleet in the order of ``ids``, with what their hosts tell while they work.
+
+    ``members`` holds those of which nothing is recorded yet, as the roster has them.
+    """
+    items = [recorded.get(each) or _unrecorded(call, members[each]) for each in ids]
     told = _progress(call, deployment_id, items)
-    return [_shown(deployment_id, merged(item, told.get(item["targetId"]))) for item in items]
+    return [merged(item, told.get(item["targetId"])) for item in items]
 
 
-def target_id_of(name: str) -> str:
-    """The id of a target named by its id or its ARN."""
+def target_id_of(name: str, error: str = "InvalidDeploymentTargetIdException") -> str:
+    """The id of a target named by its id or its ARN; ``error`` is the name of the refusal."""
     target_id = shift_target_id(name) or name
     if target_id.startswith("arn:"):
         target_id = on_premises_name(name) if ":codedeploy:" in name else name.rpartition("/")[2]
     longest = _LONGEST_PAIR if ":" in target_id else 100
     if not 1 <= len(target_id) <= longest or not target_id.isprintable() or " " in target_id:
         message = f"A target is named by the id or the ARN of an instance; not {name[:80]!r}."
-        raise ApiError("InvalidDeploymentTargetIdException", message)
+        raise ApiError(error, message)
     return target_id
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from tidegate.api.errors import ApiError
 from tidegate.model.names import DEPLOYMENT_ID, MAX_DESCRIPTION, MAX_TAG_KEY, MAX_TAG_VALUE
+
+MOST_TAGS: Final = 50
 
 
 def check_description(description: str | None) -> None:
@@ -30,11 +32,11 @@ def check_batch(name: str, values: Sequence[Any], most: int, code: str = "BatchL
         raise ApiError(code, f"'{name}' may hold {most} values in one call; it holds {len(values)}.")
 
 
-def check_tags(tags: Sequence[Mapping[str, str]]) -> None:
-    """Tags of a resource of ours: at most 50, keys that are AWS's own refused."""
+def check_tags(tags: Sequence[Mapping[str, str]], member: str = "tags") -> None:
+    """Tags of a resource of ours: at most 50, each key once, keys that are AWS's own refused."""
     code = "InvalidTagsToAddException"
-    if len(tags) > 50:
-        raise ApiError(code, f"'tags' may hold 50 tags; it holds {len(tags)}.")
+    if len(tags) > MOST_TAGS:
+        raise ApiError(code, f"'{member}' may hold {MOST_TAGS} tags; it holds {len(tags)}.")
     for tag in tags:
         key, value = tag.get("Key", ""), tag.get("Value", "")
         if not 1 <= len(key) <= MAX_TAG_KEY or len(value) > MAX_TAG_VALUE:
@@ -44,6 +46,8 @@ def check_tags(tags: Sequence[Mapping[str, str]]) -> None:
             raise ApiError(code, message)
         if key.lower().startswith("aws:"):
             raise ApiError(code, f"Tag keys that begin with 'aws:' are reserved: {key!r}.")
+    if len({tag["Key"] for tag in tags}) < len(tags):
+        raise ApiError(code, f"'{member}' holds a key twice; give each key once.")
 
 
 def check_auto_rollback(configuration: Mapping[str, Any] | None) -> None:

@@ -1,0 +1,88 @@
+"""What the reference of the API (``docs/api.md``) says beside the service models; no handler imports this.
+
+``NEVER`` names the modelled errors that cannot occur here, with the reason; ``DIFFERENCES`` what else is unlike AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_CONFIG_STAYS: Final = "a configuration that a group refers to cannot be deleted"
+_OUTLIVES: Final = "a deployment is read by its id and outlives its group and application"
+_IN_PLACE: Final = "only deployments in place are run so far, and those never wait to be continued"
+_ROLE: Final = "the role's ARN is checked for its form only: the coordinator acts under roles of its own"
+_NOT_TAKEN: Final = "ARNs of configurations are answered by ArnNotSupportedException"
+
+#: By operation: modelled errors (without the suffix ``Exception``) that cannot occur, and why.
+_NEVER: Final[Mapping[str, Mapping[str, str]]] = {
+    "BatchGetDeploymentGroups": {"DeploymentConfigDoesNotExist": _CONFIG_STAYS},
+    "BatchGetDeploymentTargets": {"InstanceDoesNotExist": "DeploymentTargetDoesNotExistException says it"},
+    "ContinueDeployment": {"DeploymentIsNotInReadyState": _IN_PLACE, "InvalidDeploymentStatus": _IN_PLACE},
+    "CreateDeployment": {
+        "InvalidAutoScalingGroup": "Auto Scaling groups are checked with the group",
+        "InvalidGitHubAccountToken": "revisions are not checked against GitHub when a deployment is created",
+        "InvalidLoadBalancerInfo": "load balancers are checked with the group",
+        "InvalidRole": _ROLE,
+        "RevisionDoesNotExist": "an unknown revision is registered; where there is none, RevisionRequiredException",
+    },
+    "CreateDeploymentGroup": {
+        "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
+    },
+    "DeleteApplication": {"InvalidRole": _ROLE},
+    "DeleteDeploymentGroup": {"InvalidRole": _ROLE},
+    "GetDeploymentConfig": {"InvalidComputePlatform": "a configuration of any platform is shown"},
+    "GetDeploymentGroup": {"DeploymentConfigDoesNotExist": _CONFIG_STAYS},
+    "GetDeploymentTarget": {"InvalidInstanceName": "InvalidDeploymentTargetIdException says it"},
+    "ListDeploymentInstances": {
+        "ApplicationDoesNotExist": _OUTLIVES,
+        "DeploymentGroupDoesNotExist": _OUTLIVES,
+        "InvalidTargetFilterName": "the operation has no filters by name",
+    },
+    "ListDeploymentTargets": {"ApplicationDoesNotExist": _OUTLIVES, "DeploymentGroupDoesNotExist": _OUTLIVES},
+    "ListDeployments": {"InvalidInput": "every fault has a name of its own"},
+    "SkipWaitTimeForInstanceTermination": {"DeploymentNotStarted": _IN_PLACE},
+    "StopDeployment": {
+        "DeploymentGroupDoesNotExist": _OUTLIVES,
+        "UnsupportedActionForDeploymentType": "every deployment can be stopped",
+    },
+    "TagResource": {"DeploymentConfigDoesNotExist": _NOT_TAKEN},
+    "UntagResource": {
+        "DeploymentConfigDoesNotExist": _NOT_TAKEN,
+        "InvalidTagsToAdd": "keys that are not there are passed over",
+    },
+    "UpdateDeploymentGroup": {
+        "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
+    },
+}
+
+#: By operation: modelled errors that cannot occur, by their whole names, and why.
+NEVER: Final[Mapping[str, Mapping[str, str]]] = {
+    operation: {f"{error}Exception": reason for error, reason in errors.items()} for operation, errors in _NEVER.items()
+}
+
+#: By operation: what a caller may find different from AWS, each with its reason.
+DIFFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "BatchGetDeployments": ("100 ids a call, as AWS's quotas say; the API reference says 25.",),
+    "CreateApplication": ("Quotas are counted just before: callers at the same time may go over them by a few.",),
+    "CreateDeploymentConfig": ("As CreateApplication: the quota is counted just before.",),
+    "CreateDeploymentGroup": (
+        "The service role is neither assumed nor looked at: Tidegate's functions have roles of their own.",
+        "As CreateApplication: the quota is counted just before.",
+    ),
+    "DeleteApplication": ("A live deployment runs on, without a group: it is not rolled back.",),
+    "DeleteDeploymentGroup": ("A live deployment runs on, without a group: it is not rolled back.",),
+    "DeleteResourcesByExternalId": ("Does nothing: no resource here has an external id.",),
+    "ListDeployments": (
+        "'externalId' finds nothing: no deployment here has one.",
+        "A filter by status looks at 1,000 deployments a call: a page may be short or empty and have a token.",
+    ),
+    "ListTagsForResource": (
+        "What does not exist is InvalidArnException's, since the operation models no other error for it.",
+    ),
+    "TagResource": ("A key twice in one call is refused.",),
+    "UpdateApplication": (
+        "What is history keeps the old name: ended deployments, and installations (ListInstallations).",
+    ),
+    "UpdateDeploymentGroup": ("A group cannot be renamed while a deployment of it is live (InvalidInputException).",),
+}
