@@ -13,17 +13,27 @@ from typing import Any
 
 @functools.cache
 def share() -> None:
-    """Have all sessions of this process share what they read, but those that are told to look elsewhere."""
+    """Have all sessions of this process share what they read, but those that look elsewhere first."""
     import botocore.session
+    from botocore.loaders import Loader
     from botocore.loaders import create_loader as original
 
-    read: dict[Any, Any] = {}
+    usual: list[str] = Loader().search_paths
+    shared: dict[Any, Any] = {}
+
+    class SharingLoader(Loader):
+        """A loader whose memory is everybody's while it looks where all do; what boto3 appends changes nothing."""
+
+        @property
+        def _cache(self) -> dict[Any, Any]:
+            return shared if self.search_paths[: len(usual)] == usual else self._own
+
+        @_cache.setter
+        def _cache(self, empty: dict[Any, Any]) -> None:
+            self._own = empty
 
     def create_loader(search_path: str | None = None) -> Any:
-        loader: Any = original(search_path)
-        if search_path is None:
-            loader._cache = read
-        return loader
+        return SharingLoader() if search_path is None else original(search_path)
 
     # Where sessions look the function up; through setattr, since the stubs do not know it there.
     setattr(botocore.session, "create_loader", create_loader)  # noqa: B010

@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import boto3
+import botocore.session
+import pytest
+
+from tidegate_local import descriptions
 from tidegate_local.adapters.fork_servers import START_VARIABLES
 
 ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "after others have read"])
+def test_a_session_that_looks_elsewhere_finds_its_own_and_keeps_it_to_itself(tmp_path, late):
+    descriptions.share()
+    usual = Path(botocore.__file__).parent / "data" / "sqs" / "2012-11-05"
+    model = json.loads(gzip.decompress((usual / "service-2.json.gz").read_bytes()))
+    model["metadata"]["serviceId"] = "Mine"
+    own = tmp_path / "sqs" / "2012-11-05"
+    own.mkdir(parents=True)
+    (own / "service-2.json").write_text(json.dumps(model))
+
+    def name(session):
+        return str(session._session.get_service_model("sqs").service_id)
+
+    if late:
+        assert name(boto3.Session()) == "SQS"
+    inserted = boto3.Session()
+    if late:
+        assert name(inserted) == "SQS"
+    inserted._loader.search_paths.insert(0, str(tmp_path))
+    assert name(inserted) == "Mine"
+    assert name(boto3.Session()) == "SQS"
+    told = botocore.session.Session()
+    told.set_config_variable("data_path", str(tmp_path))
+    assert name(boto3.Session(botocore_session=told)) == "Mine"
+    assert name(boto3.Session()) == "SQS"
+
+
 RECORD = """
 import json, os, sys
 read = set()
