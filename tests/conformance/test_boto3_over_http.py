@@ -145,8 +145,8 @@ def test_errors_are_the_clients_own_exceptions(client: Any) -> None:
     assert caught.value.response["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"]
     with pytest.raises(client.exceptions.ApplicationDoesNotExistException):
         client.get_application(applicationName="nobody")
-    with pytest.raises(ClientError, match=r"UnsupportedOperationException.*DeleteResourcesByExternalId"):
-        client.delete_resources_by_external_id(externalId="x")
+    with pytest.raises(client.exceptions.OperationNotSupportedException):
+        client.list_git_hub_account_token_names()
 
 
 def test_on_premises_instances(client: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate.api.paging import PAGE_SIZE, Paging, take
+from tidegate.api.paging import LOOKED_AT, PAGE_SIZE, Paging, take
 from tidegate.api.rules.onpremises import (
     check_identity,
     check_instance_tags,
@@ -61,7 +61,9 @@ def list_on_premises_instances(call: Call, given: Given) -> dict[str, Any]:
     filters = filled_filters(filters)
     paging = Paging(call.operation, given)
     items, cursor = take(
-        lambda start: call.services.on_premises.page(limit=PAGE_SIZE + 1, start=start),
+        lambda start: call.services.on_premises.page(
+            limit=LOOKED_AT if filters or status else PAGE_SIZE + 1, start=start
+        ),
         paging.cursor,
         keep=lambda item: status in (None, item["status"]) and (not filters or matches_any(filters, item["tags"])),
     )
