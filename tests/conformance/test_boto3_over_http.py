@@ -15,7 +15,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
 from tests.unit.api.world import ROLE, World, s3
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
