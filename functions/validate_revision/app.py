@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 
 from tidegate.appspec import AppSpecError, compile_server_appspec
 from tidegate.gateways.errors import RevisionFault
-from tidegate.model.deployment import IN_PLACE_EVENTS, ErrorCode
+from tidegate.model.deployment import IN_PLACE_EVENTS, RESTART, RESTART_EVENTS, ErrorCode
 from tidegate.runtime import Runtime, State, step
 
 
@@ -21,11 +21,23 @@ def run(state: State, runtime: Runtime) -> State:
     if deployment is None:
         return {**state, "verdict": "FENCED"}
     try:
-        changes = validated(deployment, runtime)
+        changes = restarted(deployment, runtime) or validated(deployment, runtime)
     except RevisionFault as fault:
         return {**state, "verdict": "FINISH", "fault": {"code": fault.code, "message": fault.message}}
     runtime.deployments.amend(state["deploymentId"], changes, generation=state["generation"])
     return {**state, "verdict": "ACT"}
+
+
+def restarted(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:
+    """What a restart learns from the deployment that installed its revision; empty for any other deployment.
+
+    The revision itself is not looked at: nothing of it is downloaded, so it may be gone from its bucket.
+    """
+    if deployment.get("deploymentMode") != RESTART:
+        return {}
+    installed = runtime.deployments.get(deployment["restartOf"])
+    kept = ("appspec", "appspecWarnings", "hookSeconds")
+    return {name: installed[name] for name in kept if name in installed} | {"events": list(RESTART_EVENTS)}
 
 
 def validated(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tidegate.api.rules.common import (
     check_description,
 )
 from tidegate.api.rules.groups import IN_PLACE
+from tidegate.api.rules.restart import check_restart, is_restart, restarted
 from tidegate.api.rules.revisions import check_location
 from tidegate.api.services import Call, ExecutionsBusyError
 from tidegate.model.names import revision_key
@@ -47,8 +48,8 @@ def _check(given: Given) -> None:
     check_description(given.get("description"))
     check_auto_rollback(given.get("autoRollbackConfiguration"))
     check_alarms("overrideAlarmConfiguration", given.get("overrideAlarmConfiguration"))
-    if given.get("deploymentMode", "STANDARD") == "RESTART":
-        raise not_yet("InvalidInputException", "Deployment mode RESTART is")
+    if is_restart(given):
+        check_restart(given)
     if given.get("targetInstances"):
         message = "'targetInstances' is for blue/green deployments; this group deploys in place."
         raise ApiError("InvalidTargetInstancesException", message)
@@ -62,7 +63,8 @@ def _check(given: Given) -> None:
 def _attributes(call: Call, given: Given, group: Item) -> dict[str, Any]:
     """The attributes of the new deployment's item; its id is drawn later."""
     info = group["info"]
-    location = _location(call, given, group)
+    restart = restarted(group) if is_restart(given) else {}
+    location = restart.get("location") or _location(call, given, group)
     config = call.services.configs.get(
         given.get("deploymentConfigName") or info.get("deploymentConfigName") or DEFAULT_CONFIG
     )
@@ -90,6 +92,7 @@ def _attributes(call: Call, given: Given, group: Item) -> dict[str, Any]:
         "overview": dict.fromkeys(OVERVIEW, 0),
         "generation": _FIRST_GENERATION,
         "caller": call.caller,
+        **restart,
     }
     if given.get("description"):
         found["description"] = given["description"]
