@@ -115,8 +115,9 @@ def _events(value: Any) -> tuple[float, float, float]:
     )
 
 
-#: Services whose calls name their operation in a header, so that they can be throttled at the door.
-THROTTLED_SERVICES = ("dynamodb", "events", "logs", "sqs", "ssm", "stepfunctions")
+#: Services whose calls name their operation in a header, so that they can be throttled at the door; and S3, of which
+#: only PostObject is known, by its form.
+THROTTLED_SERVICES = ("dynamodb", "events", "logs", "s3", "sqs", "ssm", "stepfunctions")
 
 
 def _throttle(value: Any) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """moto's HTTP server: throttling on request, and refusing what a caller has no right to.
 
-Follows "Throttling" of the services' API references: ThrottlingException, status 400, in the JSON protocols.
+Follows "Throttling" of the services' API references: ThrottlingException, status 400, in the JSON protocols; and S3's
+"Error responses": SlowDown, status 503.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ _TARGETS = {
     "Logs_20140328": "logs",
     "AmazonSQS": "sqs",
 }
+_SLOW = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+)
 
 
 def install() -> None:
@@ -38,6 +43,10 @@ def install() -> None:
             head = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
             start_response("400 Bad Request", head)
             return [body]
+        if _posts_object(environ) and HOOKS.throttled("s3:PostObject"):
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            start_response("503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", str(len(_SLOW)))])
+            return [_SLOW]
         refusal = _refusal(environ)
         if refusal is not None:
             start_response(refusal[0], refusal[1])
@@ -45,6 +54,11 @@ def install() -> None:
         return original(self, environ, start_response)
 
     DomainDispatcherApplication.__call__ = call
+
+
+def _posts_object(environ: dict[str, Any]) -> bool:
+    """Whether it is a form with a pre-signed POST policy."""
+    return environ["REQUEST_METHOD"] == "POST" and environ.get("CONTENT_TYPE", "").startswith("multipart/form-data")
 
 
 def _refusal(environ: dict[str, Any]) -> Answer | None:
