@@ -70,8 +70,10 @@ def unpack_into(order: Order, bundle: str, folder: str) -> None:
         order.limits["maxUnpackedBytes"],
         _size_by_ratio(os.path.getsize(bundle), order.limits["maxRatio"]),
     )
-    unpack(bundle, kind, Tree(folder, limits), limits)
-    check_links(content_folder(folder))
+    tree = Tree(folder, limits)
+    unpack(bundle, kind, tree, limits)
+    if tree.has_links:
+        check_links(content_folder(folder))
 
 
 def _size_by_ratio(packed: int, ratio: int) -> int:

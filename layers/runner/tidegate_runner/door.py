@@ -121,9 +121,7 @@ def succeeded(order: Order, results: Sequence[EventResult]) -> bool:
     return not any(_ends(order, result) or result.status == "Skipped" for result in results)
 
 
-def _telling_sleep(
-    path: str, waiting: Optional[Callable[[Dict[str, Any]], None]]
-) -> Callable[[float], None]:
+def _telling_sleep(path: str, waiting: Optional[Callable[[Dict[str, Any]], None]]) -> Callable[[float], None]:
     """Sleep between two tries to take a lock, and tell after a second of it who holds it."""
     slept = [0.0]
 

@@ -44,6 +44,11 @@ class Tree:
         self._made: Set[str] = {""}
         make_folder(root)
 
+    @property
+    def has_links(self) -> bool:
+        """Whether it holds symbolic links; all there are come from here."""
+        return bool(self._links)
+
     def count(self, name: str) -> None:
         self._members += 1
         if self._members > self._limits.members:
@@ -78,7 +83,8 @@ class Tree:
         self._size += size
         if size < 0:
             raise EventError("The bundle is damaged: %r has a size below nothing." % name)
-        self._refuse_size(self._size, "stopped at %r" % name)
+        if self._size > self._limits.size or self._size > self._limits.size_by_ratio:
+            self._refuse_size(self._size, "stopped at %r" % name)
         descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
             left = size

@@ -24,13 +24,12 @@ class Answer:
         self.code = int(status[1])
         self.reason = status[2].strip() if len(status) > 2 else ""
         self.is_plain = not 300 <= self.code < 400
-        left = _LONGEST_HEAD
-        for line in iter(lambda: self._stream.readline(left + 1), b""):
-            left -= len(line)
-            if left < 0:
+        size, line = 0, b"-"
+        while line not in (b"", b"\r\n", b"\n"):
+            line = self._stream.readline(_LONGEST_HEAD)
+            size += len(line)
+            if size > _LONGEST_HEAD:
                 raise OSError("the head of the server's answer is too long")
-            if line in (b"\r\n", b"\n"):
-                break
             if line.lower().startswith(b"transfer-encoding:"):
                 self.is_plain = False
 

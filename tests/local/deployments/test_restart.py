@@ -33,7 +33,13 @@ def test_a_restart_runs_the_last_good_scripts_and_installs_nothing(group: Any) -
     assert fleet.files() == ["one"] * 2
     for host in fleet.names:
         events = fleet.events(answer["deploymentId"], host)
-        assert list(events) == ["ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"]
+        assert list(events) == [
+            "ApplicationStop",
+            "BeforeInstall",
+            "AfterInstall",
+            "ApplicationStart",
+            "ValidateService",
+        ]
         assert set(events.values()) == {"Succeeded"}
         assert fleet.cloud.read(host, f"/var/tmp/{fleet.name}").splitlines() == [
             "one AfterInstall",

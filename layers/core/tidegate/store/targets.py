@@ -72,7 +72,7 @@ class Targets:
         return {item["SK"][5:]: Health(item["healthy"], item.get("revisionKey", "")) for item in items}
 
     def _health(self, deployment: Mapping[str, Any], row: TargetRow, now: float) -> Put:
-        """Success makes the new revision the instance's; failure, and a restart, leaves the revision that was noted last."""
+        """Success makes the new revision the instance's; failure, and a restart, leaves what was noted last."""
         key = (f"GROUP#{deployment['deploymentGroupId']}", f"HOST#{row.target_id}")
         item: dict[str, Any] = {"PK": key[0], "SK": key[1], "deploymentId": deployment["deploymentId"], "time": now}
         succeeded = row.installed == "Succeeded"
