@@ -116,7 +116,7 @@ def _add_member(archive: "tarfile.TarFile", member: "tarfile.TarInfo", stream: "
 
 def _check_end(stream: "_BoundedReader", archive: "tarfile.TarFile") -> None:
     """Refuse what Python's tarfile takes for the end without a word: a damaged header behind the first."""
-    offset: int = archive.offset  # type: ignore[attr-defined]
+    offset: int = archive.offset
     stream.seek(offset)
     if stream.read(_BLOCK).strip(b"\0"):
         raise EventError("The bundle is damaged: it has no valid tar header at byte %d." % offset)

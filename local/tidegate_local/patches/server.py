@@ -58,7 +58,8 @@ def install() -> None:
 
 def _posts_object(environ: dict[str, Any]) -> bool:
     """Whether it is a form with a pre-signed POST policy."""
-    return environ["REQUEST_METHOD"] == "POST" and environ.get("CONTENT_TYPE", "").startswith("multipart/form-data")
+    kind = str(environ.get("CONTENT_TYPE", ""))
+    return bool(environ["REQUEST_METHOD"] == "POST") and kind.startswith("multipart/form-data")
 
 
 def _refusal(environ: dict[str, Any]) -> Answer | None:
