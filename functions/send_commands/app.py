@@ -10,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from tidegate.model.decisions import Decision
-from tidegate.model.deployment import MOST_MEMBERS, MOST_UNPACKED_BYTES
+from tidegate.model.deployment import MOST_MEMBERS, MOST_UNPACKED_BYTES, RESTART
 from tidegate.model.ledger import Flight, Ledger, Roster
 from tidegate.model.legs import Stage
 from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, why_not, withdrawn
@@ -110,8 +110,7 @@ def publish(deployment: Mapping[str, Any], stage: Stage, flight: Flight, runtime
     delivery = int(settings.undelivered_after)
     events = stage.events or deployment["events"]
     whole_stage = int(delivery + stage_limit(deployment.get("hookSeconds") or {}, events, settings.host_event))
-    bundle = deployment["bundle"]
-    order = {
+    order: dict[str, Any] = {
         "schema": 1,
         "mode": flight.purpose.value,
         "stage": stage.name,
@@ -121,13 +120,7 @@ def publish(deployment: Mapping[str, Any], stage: Stage, flight: Flight, runtime
         "ignoreApplicationStopFailures": bool(deployment.get("ignoreApplicationStopFailures")),
         "fileExistsBehavior": deployment.get("fileExistsBehavior", "DISALLOW"),
         "revision": deployment["location"],
-        "bundle": {
-            "url": orders.url(bundle["key"], delivery + _BUNDLE_GRACE),
-            "type": bundle["type"],
-            "size": bundle["size"],
-            "sha256": bundle["sha256"],
-            "objectEtag": bundle.get("etag", ""),  # absent from deployments that an earlier release validated
-        },
+        **_source(deployment, runtime),
         "appspec": json.loads(deployment["appspec"]),
         "runner": orders.runner(delivery + 60, made_for(deployment)),
         "progress": orders.progress_grant(deployment["deploymentId"], whole_stage),
@@ -136,6 +129,22 @@ def publish(deployment: Mapping[str, Any], stage: Stage, flight: Flight, runtime
     for name in ("deploymentId", "applicationName", "deploymentGroupName", "deploymentGroupId"):
         order[name] = deployment[name]
     return orders.publish(f"orders/{deployment['deploymentId']}/{flight.key}.json", order, delivery)
+
+
+def _source(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:
+    """Where the revision comes from: a bundle, or what is on the host already."""
+    if deployment.get("deploymentMode") == RESTART:
+        return {"bundle": {}, "deploymentMode": RESTART, "restartOf": deployment["restartOf"]}
+    bundle = deployment["bundle"]
+    return {
+        "bundle": {
+            "url": runtime.orders.url(bundle["key"], int(runtime.settings.undelivered_after) + _BUNDLE_GRACE),
+            "type": bundle["type"],
+            "size": bundle["size"],
+            "sha256": bundle["sha256"],
+            "objectEtag": bundle.get("etag", ""),  # absent from deployments that an earlier release validated
+        }
+    }
 
 
 handler = step(Logger(), run, cache(Runtime))

@@ -23,7 +23,7 @@ from tidegate.appspec import (
     lambda_misfit,
 )
 from tidegate.gateways.errors import RevisionFault
-from tidegate.model.deployment import ECS_EVENTS, IN_PLACE_EVENTS, LAMBDA_EVENTS, ErrorCode
+from tidegate.model.deployment import ECS_EVENTS, IN_PLACE_EVENTS, LAMBDA_EVENTS, RESTART, RESTART_EVENTS, ErrorCode
 from tidegate.model.names import PAYLOADS, ecs_service_id
 from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.runtime import Runtime, State, step
@@ -42,12 +42,24 @@ def run(state: State, runtime: Runtime) -> State:
         return {**state, "verdict": "FENCED"}
     validate = _VALIDATED[deployment.get("computePlatform", "Server")]
     try:
-        changes = validate(deployment, runtime)
+        changes = restarted(deployment, runtime) or validate(deployment, runtime)
         runtime.deployments.amend(state["deploymentId"], changes, generation=state["generation"])
         _refuse_to_shift(deployment)
     except RevisionFault as fault:
         return {**state, "verdict": "FINISH", "fault": {"code": fault.code, "message": fault.message}}
     return {**state, "verdict": "ACT"}
+
+
+def restarted(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:
+    """What a restart learns from the deployment that installed its revision; empty for any other deployment.
+
+    The revision itself is not looked at: nothing of it is downloaded, so it may be gone from its bucket.
+    """
+    if deployment.get("deploymentMode") != RESTART:
+        return {}
+    installed = runtime.deployments.get(deployment["restartOf"])
+    kept = ("appspec", "appspecWarnings", "hookSeconds")
+    return {name: installed[name] for name in kept if name in installed} | {"events": list(RESTART_EVENTS)}
 
 
 def validated(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:

@@ -115,8 +115,9 @@ def _events(value: Any) -> tuple[float, float, float]:
     )
 
 
-#: Services whose calls name their operation in a header (SNS: in a form), so that they can be throttled at the door.
-THROTTLED_SERVICES = ("dynamodb", "events", "logs", "sns", "sqs", "ssm", "stepfunctions")
+#: Services whose calls name their operation in a header (SNS: in a form), so that they can be throttled at the door;
+#: of S3's, only PostObject is known, by its form.
+THROTTLED_SERVICES = ("dynamodb", "events", "logs", "s3", "sns", "sqs", "ssm", "stepfunctions")
 
 
 def _throttle(value: Any) -> dict[str, int]:

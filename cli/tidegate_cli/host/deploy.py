@@ -34,7 +34,7 @@ def run(request: Request) -> None:
     progress = Silent() if request.as_json else Progress(request, prepared.order)
     try:
         with _ended_by_signals():
-            results = door.run_events(prepared.order, prepared.host, os.environ, progress.notify)
+            results = door.run_events(prepared.order, prepared.host, os.environ, progress.notify, waiting=_tell_waiting)
     except OSError as error:
         typer.echo(f"tidegate host: this machine refused: {error}", err=True)
         raise typer.Exit(FAILED) from None
@@ -50,6 +50,13 @@ def run(request: Request) -> None:
         progress.conclude(results, succeeded, prepared.host)
     if not succeeded:
         raise typer.Exit(FAILED)
+
+
+def _tell_waiting(holder: dict[str, Any]) -> None:
+    """Say for whose end this deployment waits."""
+    deployment, process = holder.get("deploymentId", "unknown"), holder.get("pid", "unknown")
+    text = f"Waiting for deployment {deployment} of this deployment group, which runs on this host (process {process})."
+    typer.echo(readable(text), err=True)
 
 
 def result_json(results: Sequence[door.EventResult], succeeded: bool) -> dict[str, Any]:

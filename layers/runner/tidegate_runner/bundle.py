@@ -71,8 +71,10 @@ def unpack_into(order: Order, bundle: str, folder: str) -> None:
         order.limits["maxUnpackedBytes"],
         _size_by_ratio(os.path.getsize(bundle), order.limits["maxRatio"]),
     )
-    unpack(bundle, kind, _tree(folder, limits), limits)
-    check_links(content_folder(folder))
+    tree = _tree(folder, limits)
+    unpack(bundle, kind, tree, limits)
+    if tree.has_links:
+        check_links(content_folder(folder))
 
 
 def _tree(folder: str, limits: Limits) -> Tree:

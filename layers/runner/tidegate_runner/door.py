@@ -8,13 +8,13 @@ or hold ``installError``, which fails the Install alone.
 import contextlib
 import os
 import time
-from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from tidegate_runner.dry_run import Collision, InstallPlan, PlannedScripts, plan_install
 from tidegate_runner.errors import EventError
 from tidegate_runner.events import NOT_OF_HOSTS, STOP_EVENTS, run_event, scripts_for
 from tidegate_runner.files import describe
-from tidegate_runner.lock import acquire_group_lock
+from tidegate_runner.lock import FileLock, acquire_group_lock
 from tidegate_runner.logs import ScriptLog
 from tidegate_runner.order import SCHEMA, Order, read_order
 from tidegate_runner.paths import DeploymentPaths, HostPaths
@@ -33,6 +33,7 @@ __all__ = [
 
 SUCCESS = "Success"
 NO_OP = "CompletedNoopCommand"
+_TOLD_AFTER = 1.0
 
 
 class EventResult(NamedTuple):
@@ -71,11 +72,17 @@ def run_events(
     environ: Mapping[str, str],
     notify: Optional[Callable[[EventResult], None]] = None,
     clock: Callable[[], float] = time.time,
+    waiting: Optional[Callable[[Dict[str, Any]], None]] = None,
 ) -> List[EventResult]:
     """Run an order's events in this process, holding the lock of its group.
 
     Nothing remembers that they ran: called again, they run again. The first failure ends it, unless it is one
     of a stop event that the order ignores.
+
+    Parameters
+    ----------
+    waiting
+        Is told once, after a second, who holds the lock: ``deploymentId``, ``stage`` and ``pid``, as far as known.
 
     Returns
     -------
@@ -89,6 +96,7 @@ def run_events(
             host.group_lock(order.group_id),
             {"deploymentId": order.deployment_id, "stage": order.stage, "pid": os.getpid()},
             order.limits["lockWaitSeconds"],
+            sleep=_telling_sleep(host.group_lock(order.group_id), waiting),
         )
     except EventError as error:
         results.append(_failed(order.events[0], clock(), clock(), error, ""))
@@ -113,6 +121,20 @@ def succeeded(order: Order, results: Sequence[EventResult]) -> bool:
     return not any(_ends(order, result) or result.status == "Skipped" for result in results)
 
 
+def _telling_sleep(path: str, waiting: Optional[Callable[[Dict[str, Any]], None]]) -> Callable[[float], None]:
+    """Sleep between two tries to take a lock, and tell after a second of it who holds it."""
+    slept = [0.0]
+
+    def sleep(seconds: float) -> None:
+        before = slept[0]
+        time.sleep(seconds)
+        slept[0] += seconds
+        if waiting is not None and before < _TOLD_AFTER <= slept[0]:
+            waiting(FileLock(path).holder())
+
+    return sleep
+
+
 def _run(
     event: str, order: Order, host: HostPaths, environ: Mapping[str, str], clock: Callable[[], float]
 ) -> EventResult:
@@ -127,6 +149,9 @@ def _run(
         return _failed(event, start, clock(), error, log.tail())
     except OSError as error:
         return _failed(event, start, clock(), EventError("The %s event failed: %s." % (event, describe(error))), "")
+    except Exception as error:  # no defect may leave an event without an end
+        message = "The host runner failed in %s: %s: %s" % (event, type(error).__name__, error)
+        return _failed(event, start, clock(), EventError(message), log.tail())
     finally:
         log.close()
     return EventResult(event, "Succeeded", SUCCESS, message=NO_OP if idle else "", start=start, end=clock(), no_op=idle)

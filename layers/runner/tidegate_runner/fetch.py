@@ -1,16 +1,16 @@
 """Getting things over HTTP to disk, checked while they arrive. No URL ever reaches a message."""
 
+import contextlib
 import hashlib
 import os
+import re
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from typing import Any, Callable, Dict
 
 from tidegate_runner.errors import EventError
 from tidegate_runner.files import describe
 from tidegate_runner.system import free_bytes
+from tidegate_runner.web import ask
 
 _CHUNK = 1024 * 1024
 _TIMEOUT = 30
@@ -40,7 +40,7 @@ def download(bundle: Dict[str, Any], path: str, sleep: Callable[[float], None] =
         sleep(pause)
         try:
             _download_once(bundle, path)
-        except (_RefusedError, urllib.error.URLError, OSError, ValueError) as error:
+        except (_RefusedError, OSError, ValueError) as error:  # urllib's are OSErrors
             problem = _reason(error)
             _remove(path)
             if isinstance(error, _RefusedError):
@@ -53,14 +53,7 @@ def download(bundle: Dict[str, Any], path: str, sleep: Callable[[float], None] =
 def _download_once(bundle: Dict[str, Any], path: str) -> None:
     digest = hashlib.sha256()
     received = 0
-    try:
-        response = urllib.request.urlopen(bundle["url"], timeout=_TIMEOUT)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code < 500 and error.code not in (408, 429):
-                raise _RefusedError("the server answered %d %s" % (error.code, error.reason)) from None
-            raise OSError("the server answered %d %s" % (error.code, error.reason)) from None
-    with response, open(path, "wb") as stream:
+    with _opened(bundle["url"]) as response, open(path, "wb") as stream:
         for chunk in iter(lambda: response.read(_CHUNK), b""):
             digest.update(chunk)
             received += len(chunk)
@@ -74,6 +67,34 @@ def _download_once(bundle: Dict[str, Any], path: str) -> None:
         raise OSError(problem)  # perhaps the connection was cut short
 
 
+def _opened(url: str) -> Any:
+    if url.startswith("file:///"):
+        return open(url[len("file://") :], "rb")
+    answer = ask(url, _TIMEOUT)
+    if answer is not None:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(answer)
+            _refuse(answer.code, answer.reason)
+            stack.pop_all()
+        return answer
+    import urllib.error
+    import urllib.request
+
+    try:
+        return urllib.request.urlopen(url, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        with error:
+            _refuse(error.code, str(error.reason))
+        raise
+
+
+def _refuse(code: int, reason: str) -> None:
+    if 200 <= code < 300:
+        return
+    problem = "the server answered %d %s" % (code, reason)
+    raise _RefusedError(problem) if code < 500 and code not in (408, 429) else OSError(problem)
+
+
 def _check_space(size: Any, folder: str) -> None:
     free = free_bytes(folder)
     if size is not None and int(size) > free:
@@ -84,15 +105,17 @@ def _check_space(size: Any, folder: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.URLError):
-        return str(error.reason)
+    reason = getattr(error, "reason", None)  # urllib's error around another
+    if isinstance(reason, OSError):
+        return str(reason)
     if isinstance(error, OSError) and error.strerror:
         return describe(error)
     return str(error) or type(error).__name__
 
 
 def _host_of(url: str) -> str:
-    return urllib.parse.urlsplit(url).hostname or "an unknown host"
+    found = re.match("[a-z]+://(?:[^/?#]*@)?([^/?#:]+)", url)
+    return found.group(1) if found else "an unknown host"
 
 
 def _remove(path: str) -> None:

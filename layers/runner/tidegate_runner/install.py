@@ -28,6 +28,7 @@ from tidegate_runner.pointers import Pointers
 from tidegate_runner.system import IS_WINDOWS
 
 _CHUNK = 8 * 1024 * 1024
+_AT_ONCE = 500
 
 
 def install(order: Order, host: HostPaths, log: Callable[[str], None]) -> None:
@@ -61,8 +62,9 @@ def install(order: Order, host: HostPaths, log: Callable[[str], None]) -> None:
 
 def _as_json(instructions: List[Instruction]) -> Iterator[bytes]:
     yield b'{"instructions": ['
-    for number, instruction in enumerate(instructions):
-        yield (", " if number else "").encode("ascii") + json.dumps(instruction.to_json()).encode("ascii")
+    for first in range(0, len(instructions), _AT_ONCE):
+        some = [instruction.to_json() for instruction in instructions[first : first + _AT_ONCE]]
+        yield (", " if first else "").encode("ascii") + json.dumps(some)[1:-1].encode("ascii")
     yield b"]}"
 
 
@@ -147,7 +149,7 @@ def copy_file(source: str, destination: str, partial: str) -> None:
     Writing beside it and renaming means that no reader sees half a file, that a program in use can be
     replaced, and that an existing link is replaced and not written through.
     """
-    temporary = os.path.join(os.path.dirname(destination), partial)
+    temporary = destination.rpartition("/")[0] + "/" + partial
     try:
         _copy_content(source, temporary)
     except FileExistsError:  # left by a crash
@@ -172,7 +174,7 @@ def _copy_content(source: str, temporary: str) -> None:
         status = os.fstat(reading)
         writing = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
-            _copy_bytes(reading, writing)
+            _copy_bytes(reading, writing, status.st_size)
             if _is_root() and (status.st_uid or status.st_gid):
                 os.fchown(writing, status.st_uid, status.st_gid)
             os.fchmod(writing, stat.S_IMODE(status.st_mode))
@@ -194,11 +196,12 @@ def _copy_link(source: str, temporary: str) -> None:
         os.lchown(temporary, status.st_uid, status.st_gid)
 
 
-def _copy_bytes(reading: int, writing: int) -> None:
+def _copy_bytes(reading: int, writing: int, size: int) -> None:
     """Have the kernel copy; where it cannot between these files, copy by hand."""
     try:
-        while os.sendfile(writing, reading, None, _CHUNK):
-            pass
+        while size > 0:
+            copied = os.sendfile(writing, reading, None, min(size, _CHUNK))
+            size = size - copied if copied else 0
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
             raise

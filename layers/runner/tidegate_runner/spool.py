@@ -7,11 +7,10 @@ be uploaded lies there for the next command on this host.
 
 import json
 import os
-import shutil
 import time
 from typing import Any, List, NamedTuple, Optional, Tuple
 
-from tidegate_runner.files import make_folder
+from tidegate_runner.files import make_folder, remove_tree
 from tidegate_runner.lock import FileLock
 from tidegate_runner.system import IS_WINDOWS, PLAIN
 
@@ -166,7 +165,10 @@ def writer_lock(folder: str) -> FileLock:
 
 def remove_stage(folder: str) -> None:
     """Remove a stage's folder, and its deployment's when it was the last one."""
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        remove_tree(folder)
+    except OSError:
+        return  # the next command tries again
     try:
         os.rmdir(os.path.dirname(folder))
     except OSError:

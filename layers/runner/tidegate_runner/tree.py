@@ -5,7 +5,7 @@ can be written through one. Links come last, and each is then resolved to see th
 """
 
 import os
-from typing import BinaryIO, Dict, Iterator, NamedTuple, Optional, Set, Tuple, Union
+from typing import BinaryIO, Dict, NamedTuple, Optional, Set, Tuple, Union
 
 from tidegate_runner.errors import EventError
 from tidegate_runner.files import make_folder
@@ -45,6 +45,11 @@ class Tree:
         self._made: Set[str] = {""}
         make_folder(root)
 
+    @property
+    def has_links(self) -> bool:
+        """Whether it holds symbolic links; all there are come from here."""
+        return bool(self._links)
+
     def count(self, name: str) -> None:
         self._members += 1
         if self._members > self._limits.members:
@@ -79,11 +84,19 @@ class Tree:
         self._size += size
         if size < 0:
             raise EventError("The bundle is damaged: %r has a size below nothing." % name)
-        self._refuse_size(self._size, "stopped at %r" % name)
+        if self._size > self._limits.size or self._size > self._limits.size_by_ratio:
+            self._refuse_size(self._size, "stopped at %r" % name)
         descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN, 0o600)
         try:
-            for chunk in _exactly(name, source, size):
+            left = size
+            while left > 0:
+                chunk = source.read(left if left < _CHUNK else _CHUNK)
+                if not chunk:
+                    raise EventError("The bundle cannot be unpacked: %r ends %d bytes early." % (name, left))
+                left -= len(chunk)
                 _write(descriptor, chunk)
+            if source.read(1):
+                raise EventError("The bundle is damaged: %r is longer than it says." % name)
             _set_attributes(descriptor, mode, mtime, owner)
         finally:
             os.close(descriptor)
@@ -153,22 +166,11 @@ class Tree:
 
 
 def _write(descriptor: int, content: bytes) -> None:
-    left = memoryview(content)
-    while left:
-        left = left[os.write(descriptor, left) :]
-
-
-def _exactly(name: str, source: BinaryIO, size: int) -> Iterator[bytes]:
-    """Give a member's content in pieces; refuse one that is shorter or longer than it says."""
-    left = size
-    while left > 0:
-        chunk = source.read(min(left, _CHUNK))
-        if not chunk:
-            raise EventError("The bundle cannot be unpacked: %r ends %d bytes early." % (name, left))
-        left -= len(chunk)
-        yield chunk
-    if source.read(1):
-        raise EventError("The bundle is damaged: %r is longer than it says." % name)
+    written = os.write(descriptor, content)
+    if written < len(content):
+        left = memoryview(content)[written:]
+        while left:
+            left = left[os.write(descriptor, left) :]
 
 
 def safe_name(name: str) -> str:

@@ -1,7 +1,6 @@
 """The worker: runs a stage's events in order and records each."""
 
 import time
-import traceback
 from typing import Callable, Dict, Mapping, Optional
 
 from tidegate_runner.errors import EventError
@@ -80,6 +79,8 @@ class Worker:
         except EventError as error:
             return diagnostics_of(event, error.error_code, error.script_name, str(error), log.tail())
         except Exception as error:  # no defect may leave an event without an end
+            import traceback
+
             traceback.print_exc()
             message = "The host runner failed in %s: %s: %s" % (event, type(error).__name__, error)
             return diagnostics_of(event, EventError.error_code, "", message, log.tail())

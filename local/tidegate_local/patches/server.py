@@ -2,6 +2,8 @@
 
 Follows "Throttling" of the services' API references: ThrottlingException, status 400, in the JSON protocols; Throttled,
 status 429, of SNS.
+Follows "Throttling" of the services' API references: ThrottlingException, status 400, in the JSON protocols; and S3's
+"Error responses": SlowDown, status 503.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ _TARGETS = {
     "Logs_20140328": "logs",
     "AmazonSQS": "sqs",
 }
+_SLOW = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+)
 
 _BUSY = (
     b"<ErrorResponse><Error><Type>Sender</Type><Code>Throttled</Code><Message>Rate exceeded</Message></Error>"
@@ -48,6 +54,11 @@ def install() -> None:
         if "/sns/aws4_request" in environ.get("HTTP_AUTHORIZATION", "") and _throttled_query(environ):
             start_response("429 Too Many Requests", [("Content-Type", "text/xml"), ("Content-Length", str(len(_BUSY)))])
             return [_BUSY]
+
+        if _posts_object(environ) and HOOKS.throttled("s3:PostObject"):
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            start_response("503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", str(len(_SLOW)))])
+            return [_SLOW]
         refusal = _refusal(environ)
         if refusal is not None:
             start_response(refusal[0], refusal[1])
@@ -68,6 +79,12 @@ def _body(environ: dict[str, Any]) -> bytes:
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     return body
+
+
+def _posts_object(environ: dict[str, Any]) -> bool:
+    """Whether it is a form with a pre-signed POST policy."""
+    kind = str(environ.get("CONTENT_TYPE", ""))
+    return bool(environ["REQUEST_METHOD"] == "POST") and kind.startswith("multipart/form-data")
 
 
 def _refusal(environ: dict[str, Any]) -> Answer | None:

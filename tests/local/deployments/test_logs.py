@@ -107,3 +107,47 @@ def test_one_event_of_one_host_in_words(group: Any, cloud: Any) -> None:
     assert "ValidateService after" in out
     assert "exit code 4" in out
     assert "before" not in out
+
+
+def test_the_next_command_delivers_what_an_earlier_deployment_could_not(group: Any, cloud: Any) -> None:
+    fleet = group(1)
+    host, hooks = fleet.hosts[0], HOOKS
+    cloud.page("faults", {"throttle": {"s3:PostObject": 1_000_000}})
+    earlier = fleet.deploy(fleet.push("x", hooks, {"talk.sh": "#!/bin/sh\necho held up\n"}))
+    assert fleet.wait(earlier)["status"] == "Succeeded"
+    assert lines_of(cloud, earlier, host)["lines"] == []
+
+    # Its own grant would do as long as its sender lives: what takes over is the sender of the next command.
+    later = fleet.deploy(fleet.push("y", hooks, talking(fleet.name)))
+    until_spooled(cloud, host["name"], later)
+    cloud.page("faults", {"throttle": {}})
+    go(cloud, fleet.name)
+    assert fleet.wait(later)["status"] == "Succeeded"
+
+    answer = until_read(cloud, earlier, host, "held up")
+    assert [line["text"] for line in answer["lines"] if line["stream"] == "stdout"] == ["held up"]
+    assert answer["complete"] is True
+    out, err = command(cloud, earlier).communicate(timeout=60)
+    assert err == ""
+    assert "AfterInstall held up" in out
+    assert "late" in [line["text"] for line in until_read(cloud, later, host, "late")["lines"]]
+    assert brought_late(cloud, earlier, later) == [f"{host['id']}/host.000000.jsonl"]
+
+
+def until_spooled(cloud: Any, host: str, deployment: str) -> None:
+    """Wait until a deployment's script has said something on a host, which none could upload."""
+    end = time.monotonic() + 60
+    look = f'cat "$TIDEGATE_HOST_ROOT/opt/tidegate/spool/{deployment}"/host/*.jsonl'
+    while "early" not in cloud.run(host, "sh", "-c", look).stdout:
+        assert time.monotonic() < end, cloud.run(host, "sh", "-c", look)
+        time.sleep(0.2)
+
+
+def brought_late(cloud: Any, earlier: str, later: str) -> list[str]:
+    """What of an earlier deployment lies below a later one's prefix."""
+    s3, prefix = cloud.client("s3"), f"progress/{later}/late/{earlier}/"
+    found = []
+    for bucket in s3.list_buckets()["Buckets"]:
+        listed = s3.list_objects_v2(Bucket=bucket["Name"], Prefix=prefix).get("Contents", [])
+        found += [each["Key"].removeprefix(prefix) for each in listed]
+    return found

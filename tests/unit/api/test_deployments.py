@@ -117,7 +117,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("Lambda's", {"deploymentConfigName": "CodeDeployDefault.LambdaAllAtOnce"}, "InvalidComputePlatformException"),
     ("rollback", {"autoRollbackConfiguration": {"enabled": True}}, "InvalidAutoRollbackConfigException"),
     ("file behaviour", {"fileExistsBehavior": "KEEP"}, "InvalidFileExistsBehaviorException"),
-    ("restart", {"deploymentMode": "RESTART"}, "InvalidInputException"),
+    ("restart of a revision", {"deploymentMode": "RESTART"}, "InvalidRevisionException"),
     ("mode", {"deploymentMode": "TWICE"}, "InvalidInputException"),
     ("target instances", {"targetInstances": {"tagFilters": [{"Key": "k"}]}}, "InvalidTargetInstancesException"),
     (

@@ -7,6 +7,7 @@ import pytest
 
 from tidegate_runner import door
 from tidegate_runner.errors import OrderError
+from tidegate_runner.lock import FileLock
 
 ALL = ["ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall"]
 
@@ -141,3 +142,28 @@ def test_a_bundle_that_is_not_there_fails_the_download(place):
     results = door.run_events(made, state(place), os.environ)
     assert results[1].status == "Failed"
     assert "There is no bundle" in results[1].message
+
+
+def test_a_defect_of_the_runner_is_a_failed_event(place, monkeypatch):
+    def broken(*_):
+        raise KeyError("lost")
+
+    monkeypatch.setattr(door, "run_event", broken)
+    results = door.run_events(order(place), state(place), os.environ)
+    assert [result.status for result in results] == ["Failed"] + ["Skipped"] * 4
+    assert results[0].error_code == "UnknownError"
+    assert results[0].message == "The host runner failed in ApplicationStop: KeyError: 'lost'"
+
+
+def test_who_holds_the_lock_is_told_once_after_a_second(place):
+    lock = FileLock(state(place).group_lock("gid"))
+    assert lock.try_acquire()
+    lock.note({"deploymentId": "d-OTHER", "stage": "local", "pid": 7})
+    told = []
+    made = order(place, limits={"lockWaitSeconds": 3})
+    results = door.run_events(made, state(place), os.environ, waiting=told.append)
+    assert told == [{"deploymentId": "d-OTHER", "stage": "local", "pid": 7}]
+    assert "in progress on this host: d-OTHER" in results[0].message
+    lock.release()
+    assert door.succeeded(made, door.run_events(made, state(place), os.environ, waiting=told.append))
+    assert len(told) == 1

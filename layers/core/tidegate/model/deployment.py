@@ -30,6 +30,12 @@ ECS_EVENTS: Final = (
     "AfterAllowTraffic",
 )
 
+#: The mode of a deployment that installs nothing: it restarts what the group's last good deployment installed.
+RESTART: Final = "RESTART"
+
+#: Lifecycle events of a restart: those of a deployment in place but what brings a revision.
+RESTART_EVENTS: Final = tuple(event for event in IN_PLACE_EVENTS if event not in ("DownloadBundle", "Install"))
+
 #: Events whose scripts come from the previous revision and which ``ignoreApplicationStopFailures`` covers.
 PREVIOUS_REVISION_EVENTS: Final = frozenset({"ApplicationStop", "BeforeBlockTraffic", "AfterBlockTraffic"})
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.model.deployment import RESTART
 from tidegate.model.names import revision_key
 from tidegate.store.deployment_items import deployment_key, last_info, still_live, with_keys
 from tidegate.store.groups import group_key
@@ -68,8 +69,10 @@ class Ending:
         if self.rollback:
             changes["live"], remove = self.rollback["deploymentId"], ()
         if self.status == "Succeeded":
+            changes["lastSuccessful"] = last_info(ended)
+        # A restart installs nothing: what is good stays the deployment that did.
+        if self.status == "Succeeded" and deployment.get("deploymentMode") != RESTART:
             changes |= {
-                "lastSuccessful": last_info(ended),
                 "targetRevision": deployment["location"],
                 "lastGood": {
                     "deploymentId": deployment["deploymentId"],

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidegate.model.deployment import RESTART
 from tidegate.store.table import Put, Table, sort_time
 
 
@@ -65,7 +66,9 @@ class Targets:
         """
         puts: list[Put] = []
         for row in rows:
-            puts += [_row(deployment["deploymentId"], row, now), _installation(deployment, row, now)]
+            puts.append(_row(deployment["deploymentId"], row, now))
+            if deployment.get("deploymentMode") != RESTART:  # which installs nothing
+                puts.append(_installation(deployment, row, now))
             puts.append(self._health(deployment, row, now))
         self._table.write_many(puts)
 
@@ -78,14 +81,15 @@ class Targets:
         }
 
     def _health(self, deployment: Mapping[str, Any], row: TargetRow, now: float) -> Put:
-        """Success makes the new revision the instance's; failure leaves the revision that was noted last."""
+        """Success makes the new revision the instance's; failure, and a restart, leaves what was noted last."""
         key = (f"GROUP#{deployment['deploymentGroupId']}", f"HOST#{row.target_id}")
         item: dict[str, Any] = {"PK": key[0], "SK": key[1], "deploymentId": deployment["deploymentId"], "time": now}
-        if row.installed == "Succeeded":
+        succeeded = row.installed == "Succeeded"
+        if succeeded and deployment.get("deploymentMode") != RESTART:
             return Put({**item, "healthy": True, "revisionKey": deployment["revisionKey"]})
         known = self._table.get(key) or {}
         revision = known.get("revisionKey")
-        return Put({**item, "healthy": False, **({"revisionKey": revision} if revision else {})})
+        return Put({**item, "healthy": succeeded, **({"revisionKey": revision} if revision else {})})
 
 
 def _row(deployment_id: str, row: TargetRow, now: float) -> Put:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from datetime import datetime
 
 import pytest
+
+from tidegate_runner.lock import FileLock
 
 
 def test_every_event_runs_in_order_and_is_told_in_the_json(machine):
@@ -238,3 +241,16 @@ def test_without_json_an_ignored_failure_is_named_at_the_end(machine, shell):
 
     assert result.code == 0
     assert "Succeeded; the failure of ApplicationStop was ignored" in result.out
+
+
+def test_a_deployment_that_waits_for_another_says_for_which(machine):
+    lock = FileLock(str(machine.state / "deployment-instructions" / f"{machine.group}.lock"))
+    assert lock.try_acquire()
+    lock.note({"deploymentId": "d-OTHER", "stage": "local", "pid": 7})
+    command = machine.command("deploy", machine.speaking("one"), "--json")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+        said = waiting.stderr.readline()
+        lock.release()
+        out, err = waiting.communicate(timeout=60)
+    assert said == "Waiting for deployment d-OTHER of this deployment group, which runs on this host (process 7).\n"
+    assert (waiting.returncode, err, json.loads(out)["status"]) == (0, "", "Succeeded")

@@ -13,6 +13,7 @@ from tidegate.api.paging import LOOKED_AT, PAGE_SIZE, Paging, take
 from tidegate.api.rules.common import check_batch, check_deployment_id
 from tidegate.api.rules.contents import has_content, without_content
 from tidegate.api.rules.deployments import check_config_fits, check_fits_group, check_new
+from tidegate.api.rules.restart import is_restart, restarted
 from tidegate.api.rules.revisions import check_location
 from tidegate.api.rules.settings import platform_of
 from tidegate.api.rules.styles import IN_PLACE, filled_style
@@ -36,12 +37,11 @@ _LONGEST_EXTERNAL_ID: Final = 256
 def create_deployment(call: Call, given: Given) -> dict[str, Any]:
     """CreateDeployment: record it, then start its execution."""
     check_new(given)
-    if given.get("deploymentMode", "STANDARD") == "RESTART":
-        raise not_yet("InvalidInputException", "Deployment mode RESTART is")
     group = group_of(call, given["applicationName"], given.get("deploymentGroupName"))
     check_fits_group(given, group["info"])
-    location = _location(call, given, group)
-    attributes = _attributes(call, given, group, without_content(location))
+    restart = restarted(group) if is_restart(given) else {}
+    location = restart.get("location") or _location(call, given, group)
+    attributes = {**_attributes(call, given, group, without_content(location)), **restart}
     deployment = _recorded(call, attributes, location)
     _start(call, deployment)
     return {"deploymentId": deployment["deploymentId"]}

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from tidegate.api.errors import ApiError, not_yet
 from tidegate.api.rules.common import check_alarms, check_auto_rollback, check_description
+from tidegate.api.rules.restart import check_restart, is_restart
 from tidegate.api.rules.scaling import check_auto_scaling_groups, check_suspended, check_suspended_fit
 from tidegate.api.rules.selectors import check_filters, lists_of
 from tidegate.api.rules.settings import platform_of
@@ -25,6 +26,8 @@ def check_new(given: Mapping[str, Any]) -> None:
     check_auto_rollback(given.get("autoRollbackConfiguration"))
     check_alarms("overrideAlarmConfiguration", given.get("overrideAlarmConfiguration"))
     check_suspended(given.get("ec2DeploymentOptions"))
+    if is_restart(given):
+        check_restart(given)
     _check_target_instances(given.get("targetInstances") or {})
 
 
