@@ -176,7 +176,7 @@ def many_lines(world: World) -> dict[str, Any]:
 #: By paginator: what makes more than a page of entries, and how many there are besides.
 PAGES: dict[tuple[str, str], tuple[Callable[[World], dict[str, Any]], str, int]] = {
     (CODEDEPLOY, "list_application_revisions"): (many_revisions, "revisions", 0),
-    (CODEDEPLOY, "list_applications"): (many_applications, "applications", 2),
+    (CODEDEPLOY, "list_applications"): (many_applications, "applications", 3),
     (CODEDEPLOY, "list_deployment_configs"): (many_configs, "deploymentConfigsList", 18),
     (CODEDEPLOY, "list_deployment_groups"): (many_groups, "deploymentGroups", 0),
     (CODEDEPLOY, "list_deployment_instances"): (many_targets, "instancesList", 0),

@@ -280,21 +280,3 @@ SPECIAL: Final[Mapping[str, Special]] = {
         "InvalidTrafficRoutingConfiguration": {"deploymentConfigName": LAMBDA_CONFIG},
     },
 }
-
-_GROUP_RULES: Final = {
-    "ECSServiceMappingLimitExceeded",
-    "InvalidLoadBalancerInfo",
-    "InvalidTargetGroupPair",
-    "TriggerTargetsLimitExceeded",
-}
-#: Errors of the rules for groups and deployments, which have tables of their own beside this one (test_*_rules.py).
-RULES: Final = {
-    "CreateDeployment": {
-        "InvalidECSService",
-        "InvalidIgnoreApplicationStopFailuresValue",
-        "InvalidTrafficRoutingConfiguration",
-        "InvalidUpdateOutdatedInstancesOnlyValue",
-    },
-    "CreateDeploymentGroup": _GROUP_RULES,
-    "UpdateDeploymentGroup": _GROUP_RULES,
-}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tests.unit.api.world import World, s3
+from tests.unit.api.world import ROLE, World, s3
 
 from tidegate.store.hooks import Hooks
 from tidegate.store.memory import MemoryTable
@@ -58,4 +58,9 @@ def furnished() -> World:
     world.end(functions, "Failed")
     world.fleet(world.deploy("v2.zip"), {"i-1": "InProgress", "i-2": None})
     world.call("RegisterApplicationRevision", applicationName="shop", revision=s3("v3.zip"))
+    world.call("CreateApplication", applicationName="functions", computePlatform="Lambda")
+    world.call("CreateDeploymentGroup", applicationName="functions", deploymentGroupName="prod", serviceRoleArn=ROLE)
+    box = {"instanceName": "box", "iamUserArn": "arn:aws:iam::123456789012:user/u"}
+    world.call("RegisterOnPremisesInstance", **box)
+    world.call("AddTagsToOnPremisesInstances", instanceNames=["box"], tags=[{"Key": "k", "Value": "v"}])
     return world

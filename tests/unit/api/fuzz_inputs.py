@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hypothesis import strategies as st
+from tests.unit.api.platforms import content
 from tests.unit.api.world import ROLE, s3
 
 REVISION: Final = "0" * 40
@@ -13,7 +14,7 @@ PLACE: Final = "arn:aws:codedeploy:us-east-1:123456789012"
 
 #: By shape: values that mean something in the world of the fuzz.
 KNOWN: Final[Mapping[str, list[str]]] = {
-    "ApplicationName": ["shop", "other", "fresh", "nobody"],
+    "ApplicationName": ["shop", "shop", "functions", "other", "fresh", "nobody"],
     "DeploymentGroupName": ["prod", "idle", "fresh", "nobody"],
     "DeploymentConfigName": ["mine", "CodeDeployDefault.OneAtATime", "CodeDeployDefault.LambdaAllAtOnce", "nobody"],
     "DeploymentId": ["d-LIVE00001", "d-ENDED0001", "d-LAMBDA001", "d-NOBODY001", "d-1"],
@@ -87,6 +88,7 @@ USUAL: Final[Mapping[str, tuple[str, ...]]] = {
 #: By shape: values that hang together.
 WHOLE: Final[Mapping[str, list[dict[str, Any]]]] = {
     "RevisionLocation": [
+        content(),
         s3("v1.zip"),
         s3("v9.zip"),
         {"revisionType": "GitHub", "gitHubLocation": {"repository": "a/b"}},

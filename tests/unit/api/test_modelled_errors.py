@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from tests.unit.api.error_cases import CHANGES, GONE, GOOD, GROUP, REFUSES_ALL, RULES, SPECIAL, UNKNOWN, busy
+from tests.unit.api.error_cases import CHANGES, GONE, GOOD, GROUP, REFUSES_ALL, SPECIAL, UNKNOWN, busy
 from tests.unit.api.furnished import furnished
+from tests.unit.api.platform_cases import PLATFORM
 from tests.unit.api.world import CODEDEPLOY, TIDEGATE, Refused, World, s3
 
 from tidegate.api import service_models
@@ -40,14 +41,14 @@ def pairs() -> list[tuple[str, str, str]]:
         (service, operation, error)
         for service, operation in TABLED
         for error in modelled(service, operation)
-        if f"{error}Exception" not in NEVER.get(operation, {}) and error not in RULES.get(operation, ())
+        if f"{error}Exception" not in NEVER.get(operation, {})
     ]
 
 
 def change_for(service: str, operation: str, error: str) -> dict[str, Any] | Callable[[World], dict[str, Any]]:
     if error == "Throttling":
         return busy
-    special = SPECIAL.get(operation, {})
+    special = {**SPECIAL.get(operation, {}), **PLATFORM.get(operation, {})}
     if error in special:
         return special[error]
     model = service_models.by_target(service)

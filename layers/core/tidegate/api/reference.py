@@ -24,7 +24,8 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
         "InvalidGitHubAccountToken": "revisions are not checked against GitHub when a deployment is created",
         "InvalidLoadBalancerInfo": "load balancers are checked with the group",
         "InvalidRole": _ROLE,
-        "RevisionDoesNotExist": "an unknown revision is registered; where there is none, RevisionRequiredException",
+        "InvalidECSService": "services are checked with the group, and again when the deployment begins",
+        "InvalidTrafficRoutingConfiguration": "another platform's configuration is InvalidComputePlatformException's",
     },
     "CreateDeploymentGroup": {
         "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
@@ -77,6 +78,7 @@ DIFFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
         "'externalId' finds nothing: no deployment here has one.",
         "A filter by status looks at 1,000 deployments a call: a page may be short or empty and have a token.",
     ),
+    "ListOnPremisesInstances": ("A filter looks at 1,000 instances a call: a page may be short and have a token.",),
     "ListTagsForResource": (
         "What does not exist is InvalidArnException's, since the operation models no other error for it.",
     ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tidegate.api.errors import ApiError
-from tidegate.api.paging import PAGE_SIZE, Paging, take
+from tidegate.api.paging import LOOKED_AT, PAGE_SIZE, Paging, take
 from tidegate.api.rules.common import check_deployment_id
 from tidegate.api.services import Call
 from tidegate.store.table import Cursor, Page
@@ -32,12 +32,13 @@ def list_installations(call: Call, given: Given) -> dict[str, Any]:
     Newest first, but for a deployment's, which are in the order of the targets' ids.
     """
     pk, index, descending = _partition(given)
+    keep = call.scope.holds if call.scope is not None else None
+    limit = LOOKED_AT if keep else PAGE_SIZE + 1
 
     def read(start: Cursor | None) -> Page:
-        return call.services.table.query(pk, index=index, descending=descending, limit=PAGE_SIZE + 1, start=start)
+        return call.services.table.query(pk, index=index, descending=descending, limit=limit, start=start)
 
     paging = Paging(call.operation, given)
-    keep = call.scope.holds if call.scope is not None else None
     items, cursor = take(read, paging.cursor, index=index, keep=keep)
     shown = [{**item, "targetId": str(item["PK"]).removeprefix("HOST#")} for item in items]
     return {"installations": shown, **paging.token(cursor)}

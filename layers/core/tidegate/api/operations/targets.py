@@ -74,8 +74,9 @@ def _check_filters(filters: Mapping[str, Sequence[str]]) -> None:
 
 def check_labels(deployment: Item, labels: Sequence[str]) -> None:
     """Refuse a filter by the labels Blue and Green where the deployment has none."""
-    if labels and deployment["deploymentStyle"]["deploymentType"] == "IN_PLACE":
-        message = "Targets have the labels Blue and Green only in blue/green deployments; this one is in place."
+    servers = deployment.get("computePlatform", "Server") == "Server"
+    if labels and not (servers and deployment["deploymentStyle"]["deploymentType"] == "BLUE_GREEN"):
+        message = "Targets have the labels Blue and Green only in blue/green deployments to servers."
         raise ApiError("InvalidDeploymentInstanceTypeException", message)
 
 
