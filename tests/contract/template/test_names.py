@@ -45,6 +45,7 @@ DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::S
 
 #: Statements that name no resource, because these actions have no resource-level rights at AWS.
 UNBOUNDED = {
+    ("ApiFunction", "ListGitHubTokens"): {"secretsmanager:ListSecrets"},
     ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances"},
     ("ValidateRevisionFunction", "LookAtTaskDefinitions"): {"ecs:DescribeTaskDefinition"},
     ("SelectTargetsFunction", "FindManagedNodes"): {"ssm:DescribeInstanceInformation"},
@@ -243,6 +244,7 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
         "ssm": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},
         "s3": {"ApiFunction", "ValidateRevisionFunction", "SendCommandsFunction"},
         "states": {"ApiFunction", "AwaitProgressFunction", "RollBackDeploymentFunction", "WakeDeploymentFunction"},
+        "secretsmanager": {"ApiFunction", "ValidateRevisionFunction"},
         "sns": {"NotifySubscribersFunction"},
         "events": {"NotifySubscribersFunction"},
         "sqs": {"NotifySubscribersFunction"},
