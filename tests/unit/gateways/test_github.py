@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
 import logging
 import random
@@ -399,12 +398,3 @@ def test_a_token_is_not_shown_by_accident(world: World) -> None:
     token = world.tokens.token_for("me/shop", "shop")
     assert token.value == TOKEN
     assert TOKEN not in repr(token)
-
-
-def test_members_of_several_gzip_streams_count(world: World) -> None:
-    plain = gzip.decompress(world.server.archives["me/shop"])
-    file = io.BytesIO()
-    for part in (plain[:700], plain[700:]):
-        file.write(gzip.compress(part))
-    world.server.archives["me/shop"] = file.getvalue()
-    assert world.appspec(world.copy()) == APPSPEC.decode()

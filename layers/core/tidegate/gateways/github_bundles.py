@@ -123,14 +123,11 @@ class _Checked:
 
     def _unpack(self, data: bytes) -> None:
         fresh = -1
-        while data or fresh == _READ:  # all input may be taken in, and output still be held back
-            if self._gzip.eof:
-                if not data:
-                    return
-                self._gzip = zlib.decompressobj(wbits=31)  # a stream may have several members
+        # All input may be taken in, and output still be held back. What follows the end is nobody's business.
+        while not self._gzip.eof and (data or fresh == _READ):
             fresh = len(self._gzip.decompress(data, _READ))
             self._unpacked += fresh
             if self._unpacked > _MOST_TAR:
                 message = f"The archive of {self._name} unpacks to more than {MOST_UNPACKED_BYTES >> 30} GiB."
                 raise RevisionFault(ErrorCode.INVALID_REVISION, message)
-            data = self._gzip.unconsumed_tail or self._gzip.unused_data
+            data = self._gzip.unconsumed_tail
