@@ -37,10 +37,10 @@ def server() -> Iterator[GitHubServer]:
 
 
 def test_a_private_repository_goes_to_a_host(
-    separate_cloud: Callable[..., Any], new_group: Callable[..., Any], server: GitHubServer, tmp_path: Path
+    separate_cloud: Callable[..., Any], make_group: Callable[..., Any], server: GitHubServer, tmp_path: Path
 ) -> None:
     cloud = separate_cloud(lambda text: text.replace("Default: https://api.github.com", f"Default: {server.url}"))
-    fleet = new_group(cloud, "github", 1)
+    fleet = make_group(cloud, "github", 1)
     env = {**os.environ, **cloud.env, "AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_PAGER": ""}
 
     def run(program: str, *words: str, given: str = "") -> str:

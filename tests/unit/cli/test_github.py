@@ -58,16 +58,16 @@ def test_what_is_no_token_or_name_is_refused_without_repeating_it(secrets: Any, 
 
 
 def test_tokens_are_listed_and_deleted_by_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Client:
-        deleted: list[str] = []
+    deleted: list[str] = []
 
+    class Client:
         def list_git_hub_account_token_names(self, **given: str) -> dict[str, Any]:
             return {"tokenNameList": ["you"]} if given else {"tokenNameList": ["me"], "nextToken": "t"}
 
         def delete_git_hub_account_token(self, tokenName: str) -> None:
-            self.deleted.append(tokenName)
+            deleted.append(tokenName)
 
     monkeypatch.setattr(github, "codedeploy", Client)
     assert run("list").output.split() == ["me", "you"]
     assert run("delete-token", "me").exit_code == 0
-    assert Client.deleted == ["me"]
+    assert deleted == ["me"]

@@ -118,7 +118,7 @@ def test_a_renamed_repository_is_followed_with_the_token(world: World) -> None:
 
 
 def test_a_large_archive_comes_in_parts(world: World) -> None:
-    noise = random.Random(7).randbytes(20 << 20)  # noqa: S311 - not for secrets
+    noise = random.Random(7).randbytes(20 << 20)
     world.server.add("me/big", {"noise": noise, "appspec.yml": APPSPEC})
     uploaded: list[int] = []
 
@@ -249,7 +249,7 @@ def test_faults_of_githubs_pass(world: World) -> None:
 
 def test_faults_that_do_not_pass_are_told(world: World) -> None:
     world.server.next = [Answer(500)] * 9
-    with pytest.raises(UnavailableError, match="github:me/shop@.* cannot be fetched: GitHub answered 500"):
+    with pytest.raises(UnavailableError, match=r"github:me/shop@.* cannot be fetched: GitHub answered 500"):
         world.copy()
     assert len(world.slept) == 4
 
@@ -258,7 +258,7 @@ def test_nobody_there_is_told(world: World) -> None:
     world.bundles = GitHubBundles(
         world.s3, "own", GitHub("http://127.0.0.1:9", clock=world.clock, sleep=world.slept.append), world.tokens
     )
-    with pytest.raises(UnavailableError, match="127.0.0.1 cannot be reached"):
+    with pytest.raises(UnavailableError, match=r"127.0.0.1 cannot be reached"):
         world.copy()
 
 
@@ -277,13 +277,13 @@ def test_an_archive_that_breaks_off_is_fetched_again(world: World, send: Any) ->
     assert world.appspec(world.copy()) == APPSPEC.decode()
     assert world.slept == [2]
     world.server.send = [send] * 9
-    with pytest.raises(UnavailableError, match="cannot be fetched: the archive (broke off|ended early)"):
+    with pytest.raises(UnavailableError, match=r"cannot be fetched: the archive (broke off|ended early)"):
         world.copy(application="other")
     assert len(world.kept()) == 1
 
 
 def test_a_large_archive_that_breaks_off_leaves_no_parts(world: World) -> None:
-    world.server.add("me/big", {"noise": random.Random(7).randbytes(24 << 20), "appspec.yml": APPSPEC})  # noqa: S311
+    world.server.add("me/big", {"noise": random.Random(7).randbytes(24 << 20), "appspec.yml": APPSPEC})
     world.server.send = [half] * 9
     with pytest.raises(UnavailableError, match="ended early"):
         world.copy("me/big")
