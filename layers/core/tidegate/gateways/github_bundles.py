@@ -82,7 +82,8 @@ class GitHubBundles:
     def _keep(self, archive: Archive, key: str, name: str) -> Bundle:
         checked = _Checked(archive, name)
         with translated(f"keeping {name}"):
-            self._client.upload_fileobj(checked, self._bucket, key, Config=_TRANSFER)
+            # It reads and nothing else: no other method of a file is needed.
+            self._client.upload_fileobj(checked, self._bucket, key, Config=_TRANSFER)  # type: ignore[arg-type]
         return Bundle(key, checked.size, checked.digest.hexdigest(), "tgz")
 
 
