@@ -15,7 +15,7 @@ from typing import Any, Final
 from botocore.model import OperationModel, ServiceModel
 
 from tidegate.api import service_models
-from tidegate.api.operations import OPERATIONS, UNSUPPORTED
+from tidegate.api.operations import OPERATIONS
 from tidegate.api.paging import LOOKED_AT, PAGE_SIZE
 from tidegate.api.reference import DIFFERENCES, NEVER
 from tidegate.api.shape_errors import ALSO_REQUIRED
@@ -56,8 +56,7 @@ def operation(prefix: str, service: ServiceModel, name: str) -> Iterator[str]:
     yield f"### {name}\n"
     run = OPERATIONS.get((prefix, name))
     if run is None:
-        code = UNSUPPORTED.get(name, "UnsupportedOperationException")
-        yield f"Not available in this version: refused by `{code}`.\n"
+        yield "Not available in this version: refused by `UnsupportedOperationException`.\n"
         return
     yield f"{summary(run, name)}\n"
     yield f"- Input: {members(model.input_shape, ALSO_REQUIRED.get(name, ()))}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tidegate_cli import host, hosts
+from tidegate_cli import github, host, hosts
 from tidegate_cli.changes import changes
 from tidegate_cli.connect import connect
 from tidegate_cli.decisions import decisions
@@ -17,8 +17,9 @@ __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands and the groups ``host`` and ``hosts`` to `app`."""
+    """Add the commands and the groups ``host``, ``hosts`` and ``github`` to `app`."""
     for command in (watch, logs, report, decisions, changes, connect, proxy):
         app.command()(command)
     app.add_typer(host.app)
     app.add_typer(hosts.app)
+    app.add_typer(github.app)

@@ -39,6 +39,7 @@ def services() -> Services:
         signals=runtime.signals,
         progress=runtime.progress,
         logs=runtime.logs,
+        github_tokens=runtime.github_tokens,
         clock=runtime.clock,
         new_id=runtime.new_deployment_id,
         new_uuid=runtime.new_uuid,

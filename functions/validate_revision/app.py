@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aws_lambda_powertools import Logger
 
@@ -24,13 +24,16 @@ from tidegate.appspec import (
 )
 from tidegate.gateways.errors import RevisionFault
 from tidegate.model.deployment import ECS_EVENTS, IN_PLACE_EVENTS, LAMBDA_EVENTS, RESTART, RESTART_EVENTS, ErrorCode
-from tidegate.model.names import PAYLOADS, ecs_service_id
+from tidegate.model.names import PAYLOADS, ecs_service_id, revision_name
 from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.deployments import OVERVIEW
 from tidegate.store.errors import RevisionNotFoundError
 from tidegate.store.revisions import Revisions
 from tidegate.store.shift_targets import put_shift_target
+
+if TYPE_CHECKING:
+    from tidegate.gateways.bundles import Bundle
 
 _AppSpec = TypeVar("_AppSpec", LambdaAppSpec, EcsAppSpec)
 
@@ -70,8 +73,8 @@ def validated(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]
     RevisionFault
     """
     location = deployment["location"]
-    bundle = runtime.bundles.copy(location, deployment["revisionKey"])
-    name = f"s3://{location['s3Location']['bucket']}/{location['s3Location']['key']}"
+    bundle = _bundle(deployment, runtime)
+    name = revision_name(location)
     text = runtime.bundles.appspec(bundle, name)
     try:
         appspec = compile_server_appspec(text, os=None)
@@ -150,13 +153,20 @@ def validated_ecs(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, 
     return {**changes, **_learned(appspec, ECS_EVENTS)}
 
 
+def _bundle(deployment: Mapping[str, Any], runtime: Runtime) -> Bundle:
+    """The copy of the revision in the stack's bucket."""
+    location, key = deployment["location"], deployment["revisionKey"]
+    if location["revisionType"] == "GitHub":
+        return runtime.github_bundles.copy(location, key, deployment["applicationName"])
+    return runtime.bundles.copy(location, key)
+
+
 def _text(deployment: Mapping[str, Any], runtime: Runtime) -> tuple[str, dict[str, Any]]:
     """The AppSpec's text, and what is to be noted of where it came from."""
     location = deployment["location"]
     if location["revisionType"] == "S3":
-        bundle = runtime.bundles.copy(location, deployment["revisionKey"])
-        name = f"s3://{location['s3Location']['bucket']}/{location['s3Location']['key']}"
-        return runtime.bundles.appspec(bundle, name), {"bundle": bundle.to_item()}
+        bundle = _bundle(deployment, runtime)
+        return runtime.bundles.appspec(bundle, revision_name(location)), {"bundle": bundle.to_item()}
     try:
         kept = Revisions(runtime.table).get(deployment["applicationName"], location)["location"]
     except RevisionNotFoundError as error:

@@ -214,6 +214,7 @@ class LocalCloud:
             "AWS_ENDPOINT_URL_CODEDEPLOY": door,
             "AWS_ENDPOINT_URL_TIDEGATE": door,
             "AWS_DATA_PATH": str(self._client_models()),
+            "TIDEGATE_STACK": STACK,
             "TIDEGATE_LOCAL_URL": f"{root}/_local",
         }
         if "OnPremisesHostRoleName" in self.state.outputs:

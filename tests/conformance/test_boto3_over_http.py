@@ -144,8 +144,9 @@ def test_errors_are_the_clients_own_exceptions(client: Any) -> None:
     assert caught.value.response["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"]
     with pytest.raises(client.exceptions.ApplicationDoesNotExistException):
         client.get_application(applicationName="nobody")
-    with pytest.raises(client.exceptions.OperationNotSupportedException):
-        client.list_git_hub_account_token_names()
+    with pytest.raises(client.exceptions.GitHubAccountTokenDoesNotExistException):
+        client.delete_git_hub_account_token(tokenName="nobody")
+    assert client.list_git_hub_account_token_names()["tokenNameList"] == []
 
 
 def test_on_premises_instances(client: Any) -> None:

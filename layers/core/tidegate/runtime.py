@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tidegate.gateways.bundles import Bundles
     from tidegate.gateways.ecs_services import EcsServices
     from tidegate.gateways.executions import Executions
+    from tidegate.gateways.github_bundles import GitHubBundles
+    from tidegate.gateways.github_tokens import GitHubTokens
     from tidegate.gateways.instances import Instances
     from tidegate.gateways.logs import Logs
     from tidegate.gateways.nodes import Nodes
@@ -65,6 +67,8 @@ class Settings:
     host_event: float
     drain: float
     deployment: float
+    github_api_url: str
+    github_secrets: str
     runner_archive: Path
 
     @classmethod
@@ -102,6 +106,8 @@ class Settings:
             host_event=number("TIDEGATE_HOST_EVENT_SECONDS"),
             drain=number("TIDEGATE_DRAIN_SECONDS"),
             deployment=number("TIDEGATE_DEPLOYMENT_SECONDS"),
+            github_api_url=text("TIDEGATE_GITHUB_API_URL"),
+            github_secrets=text("TIDEGATE_GITHUB_SECRETS"),
             runner_archive=Path(env.get("TIDEGATE_RUNNER_ARCHIVE", _RUNNER_ARCHIVE)),
         )
 
@@ -263,6 +269,22 @@ class Runtime:
         from tidegate.gateways.bundles import Bundles
 
         return Bundles(self._s3, self.settings.bucket)
+
+    @cached_property
+    def github_tokens(self) -> GitHubTokens:
+        """Tokens of GitHub accounts."""
+        from tidegate.gateways.github_tokens import GitHubTokens
+
+        return GitHubTokens(self._client("secretsmanager"), self.settings.github_secrets)
+
+    @cached_property
+    def github_bundles(self) -> GitHubBundles:
+        """Bundles of revisions that lie on GitHub."""
+        from tidegate.gateways.github import GitHub
+        from tidegate.gateways.github_bundles import GitHubBundles
+
+        github = GitHub(self.settings.github_api_url, clock=self.clock)
+        return GitHubBundles(self._s3, self.settings.bucket, github, self.github_tokens)
 
     @cached_property
     def aliases(self) -> Aliases:

@@ -45,6 +45,7 @@ DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::S
 
 #: Statements that name no resource, because these actions have no resource-level rights at AWS.
 UNBOUNDED = {
+    ("ApiFunction", "ListGitHubTokens"): {"secretsmanager:ListSecrets"},
     ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances"},
     ("ValidateRevisionFunction", "LookAtTaskDefinitions"): {"ecs:DescribeTaskDefinition"},
     ("SelectTargetsFunction", "FindManagedNodes"): {"ssm:DescribeInstanceInformation"},
@@ -243,6 +244,7 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
         "ssm": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},
         "s3": {"ApiFunction", "ValidateRevisionFunction", "SendCommandsFunction"},
         "states": {"ApiFunction", "AwaitProgressFunction", "RollBackDeploymentFunction", "WakeDeploymentFunction"},
+        "secretsmanager": {"ApiFunction", "ValidateRevisionFunction"},
         "sns": {"NotifySubscribersFunction"},
         "events": {"NotifySubscribersFunction"},
         "sqs": {"NotifySubscribersFunction"},
@@ -283,3 +285,27 @@ def test_a_document_takes_an_order_and_nothing_else(document: str) -> None:
     contract = (ROOT / "docs" / "host-contract.md").read_text()
     assert f"`{content['parameters']['order']['allowedPattern']}`" in contract
     assert len(content["mainSteps"]) == 1, "one command, one step, one process"
+
+
+def test_tokens_of_github_are_read_by_one_function_and_only_below_the_stacks_name() -> None:
+    rights = [
+        (owner, action, statement["Resource"])
+        for owner, statement in statements()
+        for action in as_list(statement["Action"])
+        if action.startswith("secretsmanager:") and action != "secretsmanager:ListSecrets"
+    ]
+    assert {owner for owner, action, _ in rights if action.endswith("GetSecretValue")} == {"ValidateRevisionFunction"}
+    prefix = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["TIDEGATE_GITHUB_SECRETS"]["of"]
+    assert all(resource["of"].endswith(f":secret:{prefix}*") for _, _, resource in rights)
+
+
+def test_every_bucket_of_revisions_may_be_in_any_partition() -> None:
+    found = {s["Sid"]: s["Resource"] for _, s in statements() if s["Sid"] in ("ReadRevisions", "TellMissingRevisions")}
+    for sid, tail in (("ReadRevisions", "/*"), ("TellMissingRevisions", "")):
+        delimiter, text = found[sid]["of"]
+        pattern, names = text["of"]
+        between, _ = names["Names"]["of"]
+        arns = pattern.replace("${Names}", between.join(["a", "b-*", "c"])).split(delimiter)
+        first, *others = (arn.replace("${AWS::Partition}", "aws-cn") for arn in arns)
+        assert first == f"arn:aws-cn:s3:::a{tail}"
+        assert others == [f"arn:*:s3:::b-*{tail}", f"arn:*:s3:::c{tail}"]

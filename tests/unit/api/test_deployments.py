@@ -130,11 +130,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"ec2DeploymentOptions": {"autoScalingGroupProcessesToSuspend": ["Terminate"]}},
         "InvalidAutoScalingGroupProcessToSuspendException",
     ),
-    (
-        "GitHub",
-        {"revision": {"revisionType": "GitHub", "gitHubLocation": {"repository": "a/b", "commitId": "a" * 40}}},
-        "InvalidRevisionException",
-    ),
 ]
 
 

@@ -89,6 +89,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"revisionType": "GitHub", "gitHubLocation": {"repository": "x", "commitId": "a" * 40}},
         "repository",
     ),
+    (
+        "a parent for an owner",
+        {"revisionType": "GitHub", "gitHubLocation": {"repository": "../x", "commitId": "a" * 40}},
+        "repository",
+    ),
     ("commit", {"revisionType": "GitHub", "gitHubLocation": {"repository": "a/b", "commitId": "main"}}, "commitId"),
     ("text", {"revisionType": "String", "string": {"content": "x"}}, "S3, GitHub"),
     ("AppSpec", {"revisionType": "AppSpecContent", "appSpecContent": {"content": "x"}}, "S3, GitHub"),

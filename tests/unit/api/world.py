@@ -82,6 +82,18 @@ class Logs(dict[str, bytes]):
         return self[segment.key][offset:]
 
 
+class GitHubTokens(set[str]):
+    """Names of tokens."""
+
+    def names(self) -> list[str]:
+        return sorted(self)
+
+    def delete(self, name: str) -> bool:
+        found = name.lower() in self
+        self.discard(name.lower())
+        return found
+
+
 @dataclass
 class World:
     """One account. Time stands still unless a test moves it; ids count up."""
@@ -93,6 +105,7 @@ class World:
     signals: Signals = field(default_factory=Signals)
     progress: Progress = field(default_factory=Progress)
     logs: Logs = field(default_factory=Logs)
+    github_tokens: GitHubTokens = field(default_factory=lambda: GitHubTokens())
     ids: list[str] = field(default_factory=list)
     _drawn: int = 0
 
@@ -104,6 +117,7 @@ class World:
             signals=self.signals,
             progress=self.progress,
             logs=self.logs,
+            github_tokens=self.github_tokens,
             clock=lambda: self.now,
             new_id=self._new_id,
             new_uuid=self._new_uuid,

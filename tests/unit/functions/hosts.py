@@ -173,7 +173,7 @@ class Fleet:
 
     def _finish(self, command_id: str, target_id: str) -> None:
         command, host = self.commands[command_id], self.hosts[target_id]
-        key = command.order["revision"]["s3Location"]["key"]
+        key = command.order["revision"].get("s3Location", {}).get("key", "")
         report = _report(command.order["events"], failed=key in host.fails, now=self.clock.now)
         host.records[command.order["deploymentId"]] = report
         if report.status == "Succeeded":

@@ -180,6 +180,7 @@ def test_api() -> None:
         signals=runtime.signals,
         progress=_NoProgress(),
         logs=_NoLogs(),
+        github_tokens=runtime.github_tokens,
         clock=runtime.clock,
         new_id=runtime.new_deployment_id,
         new_uuid=runtime.new_uuid,

@@ -37,6 +37,8 @@ ENV = {
     "TIDEGATE_HOST_EVENT_SECONDS": "200",
     "TIDEGATE_DRAIN_SECONDS": "1200",
     "TIDEGATE_DEPLOYMENT_SECONDS": "7200",
+    "TIDEGATE_GITHUB_API_URL": "https://api.github.test",
+    "TIDEGATE_GITHUB_SECRETS": "test/github/",
 }
 APPSPEC = (
     "version: 0.0\nos: linux\nhooks:\n  ValidateService:\n    - location: scripts/validate.sh\n      timeout: 30\n"

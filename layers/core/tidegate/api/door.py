@@ -16,7 +16,7 @@ from tidegate.api.addresses import Address, Scope, address_of, check_count, plac
 from tidegate.api.audit import Who, recorded
 from tidegate.api.errors import ApiError, internal_failure, of_store
 from tidegate.api.messages import ApiRequest, ApiResponse
-from tidegate.api.operations import OPERATIONS, UNSUPPORTED
+from tidegate.api.operations import OPERATIONS
 from tidegate.api.scopes import confined
 from tidegate.api.services import Call, Services
 from tidegate.api.shapes import check_input, cut_output
@@ -54,8 +54,8 @@ def _answer(request: ApiRequest, services: Services, request_id: str) -> dict[st
     given = check_input(target.model, body)
     run = OPERATIONS.get((target.prefix, name))
     if run is None:
-        code = UNSUPPORTED.get(name, "UnsupportedOperationException")
-        raise ApiError(code, f"{name} is not available in this version of Tidegate.")
+        message = f"{name} is not available in this version of Tidegate."
+        raise ApiError("UnsupportedOperationException", message)
     scope = Scope(*target.names) if target.names and target.address.scoped else None
     if scope is not None:
         given = confined(scope, given, services.deployments)

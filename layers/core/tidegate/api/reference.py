@@ -13,6 +13,10 @@ _OUTLIVES: Final = "a deployment is read by its id and outlives its group and ap
 _IN_PLACE: Final = "only deployments in place are run so far, and those never wait to be continued"
 _ROLE: Final = "the role's ARN is checked for its form only: the coordinator acts under roles of its own"
 _NOT_TAKEN: Final = "ARNs of configurations are answered by ArnNotSupportedException"
+_TOKENS: Final = {
+    "OperationNotSupported": "tokens are kept in every Region",
+    "ResourceValidation": "a faulty name is InvalidGitHubAccountTokenNameException",
+}
 
 #: By operation: modelled errors (without the suffix ``Exception``) that cannot occur, and why.
 _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
@@ -32,6 +36,7 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "DeleteApplication": {"InvalidRole": _ROLE},
     "DeleteDeploymentGroup": {"InvalidRole": _ROLE},
+    "DeleteGitHubAccountToken": _TOKENS,
     "GetDeploymentConfig": {"InvalidComputePlatform": "a configuration of any platform is shown"},
     "GetDeploymentGroup": {"DeploymentConfigDoesNotExist": _CONFIG_STAYS},
     "GetDeploymentTarget": {"InvalidInstanceName": "InvalidDeploymentTargetIdException says it"},
@@ -41,6 +46,7 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
         "InvalidTargetFilterName": "the operation has no filters by name",
     },
     "ListDeploymentTargets": {"ApplicationDoesNotExist": _OUTLIVES, "DeploymentGroupDoesNotExist": _OUTLIVES},
+    "ListGitHubAccountTokenNames": _TOKENS,
     "ListDeployments": {"InvalidInput": "every fault has a name of its own"},
     "SkipWaitTimeForInstanceTermination": {"DeploymentNotStarted": _IN_PLACE},
     "StopDeployment": {

@@ -58,6 +58,16 @@ class Logs(Protocol):
         """What a segment holds from an offset on."""
 
 
+class GitHubTokens(Protocol):
+    """Tokens of GitHub accounts, by name; what they hold is not for the API."""
+
+    def names(self) -> Sequence[str]:
+        """Names of all, in order."""
+
+    def delete(self, name: str) -> bool:
+        """Delete one; whether there was one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of the stack that the API minds.
@@ -90,6 +100,7 @@ class Services:
     signals: Signals
     progress: Progress
     logs: Logs
+    github_tokens: GitHubTokens
     clock: Callable[[], float]
     new_id: Callable[[], str]
     new_uuid: Callable[[], str]

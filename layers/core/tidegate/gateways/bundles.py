@@ -38,6 +38,7 @@ _BROKEN = (
     struct.error,
     OverflowError,
 )
+_PAX_TYPES = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound", "NoSuchVersion"})
 
 
@@ -179,7 +180,7 @@ class Bundles:
         with translated("reading a bundle"):
             body: IO[bytes] = self._client.get_object(Bucket=self._bucket, Key=bundle.key)["Body"]  # type: ignore[assignment]
             # As hosts read them: a tar may be compressed in any way, a tgz is compressed with gzip.
-            with tarfile.open(fileobj=body, mode="r|gz" if bundle.type == "tgz" else "r|*") as archive:
+            with tarfile.open(fileobj=body, mode="r|gz" if bundle.type == "tgz" else "r|*", tarinfo=_Member) as archive:
                 for member in archive:
                     names.append(member.name)
                     unpacked += member.size
@@ -205,6 +206,16 @@ def _bounded(members: int, unpacked: int) -> None:
 
 class _TooMuchError(Exception):
     """The archive holds more than a host would unpack."""
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose extended header is bounded: tarfile reads those whole into memory."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> Any:
+        extended = self.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, *_PAX_TYPES)
+        if extended and self.size > _MOST_APPSPEC:
+            raise _TooMuchError("has a member whose header is larger than 1 MiB")
+        return super()._proc_member(archive)  # type: ignore[misc]  # tarfile's hook for subclasses
 
 
 class _NotThereError(Exception):

@@ -65,6 +65,18 @@ def revision_key(location: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
+def revision_name(location: Mapping[str, Any]) -> str:
+    """What messages call a revision that lies somewhere: ``s3://bucket/key`` or ``github:owner/repository@commit``.
+
+    >>> revision_name({"revisionType": "GitHub", "gitHubLocation": {"repository": "me/shop", "commitId": "abc"}})
+    'github:me/shop@abc'
+    """
+    source = location[PAYLOADS[location["revisionType"]]]
+    if location["revisionType"] == "GitHub":
+        return f"github:{source['repository']}@{source['commitId']}"
+    return f"s3://{source['bucket']}/{source['key']}"
+
+
 def application_arn(region: str, account: str, application: str) -> str:
     """ARN of an application."""
     return f"arn:aws:codedeploy:{region}:{account}:application:{application}"

@@ -1,7 +1,6 @@
 """The operations by the target prefix and name that clients call them by.
 
-What CodeDeploy's model has and this table lacks is refused: under a modelled error where the operation has one that
-says so (``UNSUPPORTED``), else as ``UnsupportedOperationException``.
+All of CodeDeploy's are there. What a later model adds is refused as ``UnsupportedOperationException``.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from tidegate.api.operations import (
     configs,
     deployments,
     external,
+    github,
     groups,
     history,
     hooks,
@@ -50,6 +50,7 @@ _CODEDEPLOY: Final[Mapping[str, Operation]] = {
     "DeleteDeploymentGroup": groups.delete_deployment_group,
     "DeregisterOnPremisesInstance": onpremises.deregister_on_premises_instance,
     "DeleteResourcesByExternalId": external.delete_resources_by_external_id,
+    "DeleteGitHubAccountToken": github.delete_git_hub_account_token,
     "GetApplication": applications.get_application,
     "GetApplicationRevision": revisions.get_application_revision,
     "GetDeployment": deployments.get_deployment,
@@ -68,6 +69,7 @@ _CODEDEPLOY: Final[Mapping[str, Operation]] = {
     "ListOnPremisesInstances": onpremises.list_on_premises_instances,
     "ListTagsForResource": tags.list_tags_for_resource,
     "PutLifecycleEventHookExecutionStatus": hooks.put_lifecycle_event_hook_execution_status,
+    "ListGitHubAccountTokenNames": github.list_git_hub_account_token_names,
     "RegisterApplicationRevision": revisions.register_application_revision,
     "RegisterOnPremisesInstance": onpremises.register_on_premises_instance,
     "RemoveTagsFromOnPremisesInstances": onpremises.remove_tags_from_on_premises_instances,
@@ -89,9 +91,4 @@ _TIDEGATE: Final[Mapping[str, Operation]] = {
 OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     **{(CODEDEPLOY_TARGET, name): run for name, run in _CODEDEPLOY.items()},
     **{(TIDEGATE_TARGET, name): run for name, run in _TIDEGATE.items()},
-}
-
-UNSUPPORTED: Final[Mapping[str, str]] = {
-    "DeleteGitHubAccountToken": "OperationNotSupportedException",
-    "ListGitHubAccountTokenNames": "OperationNotSupportedException",
 }

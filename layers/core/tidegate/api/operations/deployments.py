@@ -97,8 +97,6 @@ def _location(call: Call, given: Given, group: Item) -> dict[str, Any]:
         message = "'revision' is required: the deployment group has no revision yet that could be deployed again."
         raise ApiError("RevisionRequiredException", message)
     found = check_location(location, platform_of(group["info"]), buckets=call.services.settings.revision_buckets)
-    if found["revisionType"] == "GitHub":
-        raise not_yet("InvalidRevisionException", f"Deployments of {found['revisionType']} revisions are")
     if not has_content(found):
         call.services.revisions.get(given["applicationName"], found)
     return found

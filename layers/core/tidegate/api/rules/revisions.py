@@ -23,7 +23,7 @@ _TYPES: Final[Mapping[str, tuple[str, ...]]] = {
     "Lambda": ("S3", "String", "AppSpecContent"),
     "ECS": ("S3", "AppSpecContent"),
 }
-_REPOSITORY: Final = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
+_REPOSITORY: Final = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9_.-]+/(?!\.{1,2}$)[A-Za-z0-9_.-]+")
 _COMMIT: Final = re.compile(r"[0-9a-fA-F]{40}")
 
 
