@@ -63,7 +63,7 @@ def settled(record: Mapping[str, Any], runtime: UploadRuntime) -> bool:
             return True
         receive(upload, runtime, str(event.get("id", "")))
     except Exception:
-        logger.exception("an upload could not be dealt with; it comes again", message=record["messageId"])
+        logger.exception("an upload could not be dealt with; it comes again", messageId=record["messageId"])
         return False
     return True
 

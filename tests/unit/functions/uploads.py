@@ -65,6 +65,10 @@ class Watched:
         self.runtime.new_deployment_id = lambda: next(self.account.ids)  # type: ignore[method-assign]
         for name in ("progress", "logs"):
             setattr(self.runtime, name, None)
+        info = Groups(self.account.table).get("shop", "prod")["info"]
+        style = {"deploymentType": "IN_PLACE", "deploymentOption": "WITHOUT_TRAFFIC_CONTROL"}
+        changed = {**info, "deploymentStyle": style, "autoScalingGroups": []}
+        self.account.table.write(Update(group_key("shop", "prod"), set={"info": changed}))
         self.follow("prod", follow)
         self._number = itertools.count(1)
 
