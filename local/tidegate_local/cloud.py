@@ -40,7 +40,7 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 STACK = "tidegate-local"
 #: Parameters whose defaults are too narrow for a machine of one's own, where the template has them.
-LOCAL_PARAMETERS = {"RevisionBuckets": "*", "TriggerTopicArns": "arn:aws:sns:*:*:*"}
+LOCAL_PARAMETERS = {"RevisionBuckets": "*", "WatchedBuckets": "*", "TriggerTopicArns": "arn:aws:sns:*:*:*"}
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
 import threading
+import time
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -47,6 +50,51 @@ def install() -> None:
     DomainDispatcherApplication.__call__ = call
     S3Response._bucket_response_post = post
     _patch_tagging_events()
+    _patch_events()
+
+
+def _patch_events() -> None:
+    """Events as S3 sends them ("EventBridge event message structure"): all of moto's bear one id and one sequencer."""
+    from moto.events.models import events_backends
+    from moto.s3 import notifications
+
+    sequence = itertools.count(time.time_ns())
+
+    def send(account_id: str, bucket: Any, event_name: Any, key: Any) -> None:
+        event = s3_event(account_id, bucket, key, str(event_name.value), f"{next(sequence):018X}")
+        event["detail-type"] = notifications._detail_type(event_name)
+        for bus in list(events_backends[account_id][bucket.region_name].event_buses.values()):
+            for rule in list(bus.rules.values()):
+                rule.send_to_targets(event, transform_input=False)
+
+    notifications._send_event_bridge_message = send
+
+
+def s3_event(account: str, bucket: Any, key: Any, name: str, sequencer: str) -> dict[str, Any]:
+    """The event of something that befell an object, without its detail-type."""
+    told = {"key": key.name, "size": key.size, "etag": key.etag.strip('"'), "sequencer": sequencer}
+    if bucket.is_versioned:
+        told["version-id"] = key.version_id
+    reasons = {"Put": "PutObject", "Copy": "CopyObject", "Delete": "DeleteObject"}
+    last = name.rpartition(":")[2]
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "source": "aws.s3",
+        "account": account,
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": bucket.region_name,
+        "resources": [bucket.arn],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket.name},
+            "object": told,
+            "request-id": sequencer[:16],
+            "requester": account,
+            "source-ip-address": "127.0.0.1",
+            "reason": reasons.get(last, last),
+        },
+    }
 
 
 def _patch_tagging_events() -> None:

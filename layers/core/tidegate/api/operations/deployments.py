@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from tidegate.api.errors import ApiError, not_yet
+from tidegate.api.errors import ApiError
 from tidegate.api.operations.groups import group_of
 from tidegate.api.paging import LOOKED_AT, PAGE_SIZE, Paging, take
 from tidegate.api.rules.common import check_batch, check_deployment_id
