@@ -112,9 +112,9 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
     ("on-premises tag groups", {"onPremisesTagSet": HOME_SET}),
     ("alarms that are off", alarms("a", "b")),
     ("balancers that are not used", {"loadBalancerInfo": BALANCER}),
-    ("balancers that control traffic", {"deploymentStyle": CONTROLLED, "loadBalancerInfo": BALANCER}),
     ("rollback", {"autoRollbackConfiguration": {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}}),
     ("strategy", {"outdatedInstancesStrategy": "IGNORE"}),
+    ("balancers that control traffic", {"deploymentStyle": CONTROLLED, "loadBalancerInfo": BALANCER}),
 ]
 
 

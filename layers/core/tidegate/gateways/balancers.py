@@ -58,7 +58,8 @@ class Balancers:
         if not names:
             message = (
                 "The deployment is WITH_TRAFFIC_CONTROL, and its deployment group names no load balancer: give the "
-                "group 'loadBalancerInfo' with 'targetGroupInfoList' or 'elbInfoList', or choose WITHOUT_TRAFFIC_CONTROL."
+                "group 'loadBalancerInfo' with 'targetGroupInfoList' or 'elbInfoList', or choose "
+                "WITHOUT_TRAFFIC_CONTROL."
             )
             raise BalancerFault(ErrorCode.MISSING_ELB_INFORMATION, message)
         found: list[Balancer] = []
