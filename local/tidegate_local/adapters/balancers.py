@@ -1,8 +1,8 @@
 """Elastic Load Balancing v2 over local hosts, on moto: listeners forward, target groups check health and drain.
 
 Stands in for what moto lacks: there a registered target is healthy at once, a deregistered one gone at once, and
-nothing listens. Follows the Elastic Load Balancing API reference (RegisterTargets, DeregisterTargets, DescribeTargetHealth) and
-the user guides that `tidegate_local.balancing` names. Only default actions that forward are looked at, and Classic Load
+nothing listens. Follows the Elastic Load Balancing API reference (RegisterTargets, DeregisterTargets,
+DescribeTargetHealth) and the user guides that `tidegate_local.balancing` names. Only default actions that forward are looked at, and Classic Load
 Balancers stay as moto has them: registered is in service.
 """
 

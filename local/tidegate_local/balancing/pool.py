@@ -123,15 +123,15 @@ class Pool:
         problem = await _problem(target.address, check.port or target.port, check)
         if target.state == "draining":
             return
-        if (problem == "") == (target.state == "healthy"):
-            target.run = 0
+        if target.state == ("unhealthy" if problem else "healthy"):
+            target.reason, target.run = problem, 0
             return
         target.run += 1
         if not problem:
             if target.state == "initial" or target.run >= check.healthy_after:
                 target.state, target.reason, target.run = "healthy", "", 0
             return
-        if target.state != "healthy" or target.run >= check.unhealthy_after:
+        if target.run >= check.unhealthy_after:
             target.state, target.reason, target.run = "unhealthy", problem, 0
 
 
