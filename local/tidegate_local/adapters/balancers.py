@@ -2,8 +2,8 @@
 
 Stands in for what moto lacks: there a registered target is healthy at once, a deregistered one gone at once, and
 nothing listens. Follows the Elastic Load Balancing API reference (RegisterTargets, DeregisterTargets,
-DescribeTargetHealth) and the user guides that `tidegate_local.balancing` names. Only default actions that forward are looked at, and Classic Load
-Balancers stay as moto has them: registered is in service.
+DescribeTargetHealth) and the user guides that `tidegate_local.balancing` names. Only default actions that forward are
+looked at, and Classic Load Balancers stay as moto has them: registered is in service.
 """
 
 from __future__ import annotations
