@@ -250,8 +250,9 @@ def _patch_listeners(backend: Any) -> None:
 
     def new_delete_balancer(self: Any, arn: str) -> None:
         balancer = self.load_balancers.get(arn)
-        for listener_arn in list(balancer.listeners) if balancer is not None and _service is not None else ():
-            _service.close(listener_arn)
+        if balancer is not None and _service is not None:
+            for listener_arn in list(balancer.listeners):
+                _service.close(listener_arn)
         delete_balancer(self, arn)
 
     backend.create_listener, backend.delete_listener = new_create, new_delete
