@@ -18,6 +18,7 @@ SERVICES = frozenset(
         "dynamodb",
         "ec2",
         "ecs",
+        "elb",
         "elbv2",
         "events",
         "iam",

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tidegate.gateways.errors import BalancerFault
+from tidegate.model.balancers import from_items
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
-from tidegate.model.legs import WaitKind, events_of
+from tidegate.model.legs import StageKind, WaitKind, events_of
 from tidegate.rollout import Observed, TargetChange, Verdict, judge, observe, to_look_at
 from tidegate.rollout.dispatch import worded
 from tidegate.rollout.projection import ended_events, merged_events, pending_events
+from tidegate.rollout.traffic import fault_sightings, traffic_sightings
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.targets import TargetRow
 from tidegate.target_rows import target_row
@@ -36,7 +40,11 @@ def run(state: State, runtime: Runtime) -> State:
     rules = runtime.settings.rules(deployment)
     flights = to_look_at(loaded.ledger, signal.changed, state["pass"], rules, now)
     roster = runtime.ledgers.roster(deployment_id) if loaded.ledger.flights else Roster()
-    observed = observe(loaded.ledger, sightings(flights, roster, deployment_id, runtime), rules, now)
+    seen = sightings([f for f in flights if loaded.ledger.stage(f).kind.on_host], roster, deployment_id, runtime)
+    traffic, fault = balancer_sightings(flights, loaded.ledger, roster, deployment, runtime)
+    observed = observe(loaded.ledger, seen | traffic, rules, now)
+    if fault is not None and observed.ledger.closing is None:
+        observed = replace(observed, ledger=replace(observed.ledger, closing=fault))
     for command_id, positions in observed.cancels.items():
         runtime.run_command.cancel(command_id, roster.node_ids(positions))
     verdict = judge(
@@ -73,6 +81,27 @@ def sightings(flights: list[Flight], roster: Roster, deployment_id: str, runtime
             node_id = roster.members[position].node_id
             seen[position] = by_node.get(node_id, Sighting(Sight.WAITING, detail="not listed"))
     return seen
+
+
+def balancer_sightings(
+    flights: Sequence[Flight], ledger: Ledger, roster: Roster, deployment: Mapping[str, Any], runtime: Runtime
+) -> tuple[dict[int, Sighting], Closing | None]:
+    """What balancers say of the targets they drain or check, by position; and the stop condition where one is gone."""
+    seen: dict[int, Sighting] = {}
+    closing: Closing | None = None
+    for flight in flights:
+        stage, now = ledger.stage(flight), runtime.clock()
+        if stage.kind not in (StageKind.BLOCK, StageKind.ALLOW):
+            continue
+        balancers, ids = from_items(deployment["balancers"]), roster.ids(flight.positions)
+        ask = runtime.balancers.still_in if stage.kind is StageKind.BLOCK else runtime.balancers.not_healthy
+        try:
+            found = traffic_sightings(stage, flight, roster, ask(balancers, ids), now)
+        except BalancerFault as fault:
+            found = fault_sightings(stage, flight, fault.message, now)
+            closing = Closing("Failed", fault.code, fault.message, now)
+        seen.update(zip(flight.positions, found, strict=True))
+    return seen, closing
 
 
 def interruption(deployment: Mapping[str, Any], now: float) -> Closing | None:

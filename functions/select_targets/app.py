@@ -9,6 +9,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tidegate.gateways.errors import BalancerFault
+from tidegate.model.balancers import Balancer, to_items
 from tidegate.model.deployment import ROLLBACK_CREATOR, ErrorCode
 from tidegate.model.legs import events_of
 from tidegate.model.nodes import Node
@@ -16,6 +18,7 @@ from tidegate.model.tags import selects
 from tidegate.rollout.nodes import nodes_by_instance
 from tidegate.rollout.plan import Candidate, plan
 from tidegate.rollout.projection import pending_events
+from tidegate.rollout.traffic import cannot_be_balanced
 from tidegate.rollout.way import Zonal, in_place_stages
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.errors import DeploymentGroupNotFoundError
@@ -40,6 +43,10 @@ def run(state: State, runtime: Runtime) -> State:
     except DeploymentGroupNotFoundError as error:
         fault = {"code": ErrorCode.DEPLOYMENT_GROUP_MISSING, "message": str(error)}
         return {**state, "verdict": "FINISH", "fault": fault}
+    try:
+        balancers = balancers_of(deployment, group["info"], runtime)
+    except BalancerFault as fault:
+        return {**state, "verdict": "FINISH", "fault": {"code": fault.code, "message": fault.message}}
     health = runtime.targets.health(deployment["deploymentGroupId"])
     now = runtime.clock()
     made = plan(
@@ -48,9 +55,17 @@ def run(state: State, runtime: Runtime) -> State:
         last_good=(group.get("lastGood") or {}).get("revisionKey", ""),
         now=now,
         outdated_for=deployment["revisionKey"] if deployment.get("updateOutdatedInstancesOnly") else "",
-        stages=in_place_stages(deployment["events"], runtime.settings.stage_limit_of(deployment), balanced=False),
+        stages=in_place_stages(
+            deployment["events"],
+            runtime.settings.stage_limit_of(deployment),
+            balanced=bool(balancers),
+            balancer_limit=runtime.settings.balancer,
+        ),
         zonal=zonal_of(deployment),
     )
+    if unfit := cannot_be_balanced(made.ledger, made.roster):
+        fault_found = {"code": ErrorCode.ELB_INVALID_INSTANCE, "message": unfit}
+        return {**state, "verdict": "FINISH", "fault": fault_found}
     deployment_id, generation = state["deploymentId"], state["generation"]
     rows = [
         target_row(runtime.settings, member, "Pending", pending_events(events_of(made.ledger.way, position)))
@@ -63,11 +78,28 @@ def run(state: State, runtime: Runtime) -> State:
     # Last, so that whoever sees the deployment in progress sees its targets too.
     runtime.deployments.amend(
         deployment_id,
-        {"status": "InProgress", "overview": made.ledger.overview},
+        {
+            "status": "InProgress",
+            "overview": made.ledger.overview,
+            **({"balancers": to_items(balancers)} if balancers else {}),
+        },
         generation=generation,
         once={"startTime": now},
     )
     return {**state, "verdict": "ACT"}
+
+
+def balancers_of(deployment: Mapping[str, Any], group: Mapping[str, Any], runtime: Runtime) -> list[Balancer]:
+    """The balancers that control the traffic of a deployment's instances; none where its style is without.
+
+    Raises
+    ------
+    BalancerFault
+        The group names none, or one that cannot be used.
+    """
+    if (deployment.get("deploymentStyle") or {}).get("deploymentOption") != "WITH_TRAFFIC_CONTROL":
+        return []
+    return runtime.balancers.find(deployment.get("loadBalancerInfo") or group.get("loadBalancerInfo"))
 
 
 def zonal_of(deployment: Mapping[str, Any]) -> Zonal | None:

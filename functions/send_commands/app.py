@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tidegate.gateways.errors import BalancerFault
+from tidegate.model.balancers import from_items
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import MOST_MEMBERS, MOST_UNPACKED_BYTES, RESTART
-from tidegate.model.ledger import Flight, Ledger, Roster
-from tidegate.model.legs import Stage
+from tidegate.model.ledger import Closing, Flight, Ledger, Roster
+from tidegate.model.legs import Stage, StageKind
 from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, why_not, withdrawn
+from tidegate.rollout.traffic import begun, commands_of
 from tidegate.runtime import Runtime, State, stage_limit, step
 
 _BUNDLE_GRACE = 3600  # a bundle may be fetched after the previous revision's ApplicationStop, which may take an hour
@@ -30,7 +34,7 @@ def run(state: State, runtime: Runtime) -> State:
         return state
     roster = runtime.ledgers.roster(deployment_id)
     ledger, decisions = send_all(deployment, loaded.ledger, roster, runtime)
-    fresh = [f for f in ledger.flights if f.command_id and f not in loaded.ledger.flights]
+    fresh = [f for f in commands_of(ledger.flights) if f not in loaded.ledger.flights]
     runtime.commands.record(deployment_id, fresh)
     runtime.ledgers.commit(deployment_id, state["generation"], loaded, ledger, decisions, runtime.clock())
     return state
@@ -41,10 +45,15 @@ def send_all(
 ) -> tuple[Ledger, list[Decision]]:
     """The ledger with its unsent flights sent, refused, withdrawn or left for the next pass."""
     unsent = [flight for flight in ledger.flights if flight.unsent]
-    earlier = runtime.run_command.sent_since(min(flight.begun_at for flight in unsent), made_for(deployment))
+    on_host = [flight.begun_at for flight in unsent if ledger.stage(flight).kind.on_host]
+    earlier = runtime.run_command.sent_since(min(on_host), made_for(deployment)) if on_host else {}
     positions = {member.node_id: i for i, member in enumerate(roster.members) if member.node_id}
     results: list[Dispatch] = []
+    faults: list[BalancerFault] = []
     for flight in unsent:
+        if not ledger.stage(flight).kind.on_host:
+            results.append(_turn(deployment, ledger.stage(flight), flight, roster, runtime, faults))
+            continue
         comment = f"tidegate {deployment['deploymentId']} {flight.key}"
         done = adopted(flight, [(s.command_id, s.target_ids) for s in earlier.get(comment, ())], positions)
         left = remaining(flight, done)
@@ -54,7 +63,35 @@ def send_all(
             results.append(withdrawn(flight, done))
         else:
             results.append(_send(deployment, ledger.stage(flight), left, done, roster, positions, comment, runtime))
-    return dispatched(ledger, results, runtime.clock())
+    after, decisions = dispatched(ledger, results, runtime.clock())
+    if faults and after.closing is None:
+        closing = Closing("Failed", faults[0].code, faults[0].message, runtime.clock())
+        return replace(after, closing=closing), [*decisions, Decision("Verdict", closing.code, closing.reason)]
+    return after, decisions
+
+
+def _turn(
+    deployment: Mapping[str, Any],
+    stage: Stage,
+    flight: Flight,
+    roster: Roster,
+    runtime: Runtime,
+    faults: list[BalancerFault],
+) -> Dispatch:
+    """Ask the balancers to take a flight's targets out, or in; asking twice does no harm, so nothing is looked up.
+
+    What balancers refuse goes into ``faults``: the targets fail, and the deployment ends.
+    """
+    balancers, ids = from_items(deployment["balancers"]), roster.ids(flight.positions)
+    try:
+        if stage.kind is StageKind.BLOCK:
+            runtime.balancers.block(balancers, ids)
+        else:
+            runtime.balancers.allow(balancers, ids)
+    except BalancerFault as fault:
+        faults.append(fault)
+        return Dispatch(flight, refused(flight, flight.positions, fault.message))
+    return Dispatch(flight, [begun(flight, runtime.clock())])
 
 
 def _send(

@@ -164,6 +164,21 @@ def hosts(as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = Fal
 
 @app.command()
 @_clear_errors
+def balancers(as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False) -> None:
+    """List the load balancers' listeners: where they are, and how their targets are."""
+    found = control.ask(control.running(control.directory()), "balancers")
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    table = Table("load balancer", "address", "forwarder", "targets", box=None)
+    for each in found:
+        targets = " ".join(f"{target}={state}" for target, state in sorted(each["targets"].items()))
+        table.add_row(each["name"], each["address"], each["forwarder"], targets)
+    _OUT.print(table)
+
+
+@app.command()
+@_clear_errors
 def join(
     activation_id: Annotated[str, typer.Option(help="Id of the activation")],
     activation_code: Annotated[str, typer.Option(help="Its code")],

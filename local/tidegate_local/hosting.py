@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tidegate_local.adapters import ssm
+from tidegate_local.adapters import balancers, ssm
 from tidegate_local.adapters.hybrid_credentials import give_credentials, hybrid_variables
 from tidegate_local.adapters.instance_metadata import InstanceMetadata, make_host_role, variables
 from tidegate_local.faults import FaultsError
@@ -43,6 +43,7 @@ class Hosting:
     ) -> None:
         self.fleet = Fleet(directory, Isolation.FOLDER if rerooted else None)
         self._commands = ssm.install(self.fleet, emit)
+        self._balancers = balancers.install(self._address_of)
         self._client = client
         self._endpoint = endpoint
         self._metadata: list[MetadataEndpoint] = []
@@ -72,6 +73,9 @@ class Hosting:
             endpoint.start()
             self._metadata.append(endpoint)
             host.environment.update(variables(endpoint, self._endpoint, ssm.REGION))
+
+    def _address_of(self, instance_id: str) -> str | None:
+        return next((host.address for host in self.fleet.hosts if host.id == instance_id), None)
 
     def finish(self) -> list[dict[str, Any]]:
         """Wait for the hosts and describe them; raises what starting them raised."""
@@ -124,6 +128,7 @@ class Hosting:
             return joined
 
         pages.add("POST", "join", join)
+        pages.add("GET", "balancers", lambda _: self._balancers.describe())
         pages.add("GET", "hosts", lambda _: self.describe())
         pages.add("POST", "host-faults", _set_host_faults)
         pages.add("POST", "agent", self._switch_agent)
@@ -138,6 +143,7 @@ class Hosting:
         """End commands and hosts."""
         if self._thread is not None:
             self._thread.join()
+        self._balancers.stop()
         self._commands.close()
         self.fleet.stop()
         for endpoint in self._metadata:

@@ -17,6 +17,7 @@ from aws_lambda_powertools import Logger
 from tidegate.model.deployment import PREVIOUS_REVISION_EVENTS, TERMINAL
 from tidegate.model.names import new_deployment_id
 from tidegate.rollout.rules import Rules
+from tidegate.rollout.way import AFTER_ALLOW, AFTER_BLOCK, BEFORE_ALLOW, BEFORE_BLOCK
 from tidegate.store.commands import Commands
 from tidegate.store.deployments import Deployments
 from tidegate.store.errors import StaleGenerationError
@@ -28,6 +29,7 @@ from tidegate.store.targets import Targets
 
 if TYPE_CHECKING:
     from tidegate.gateways.aliases import Aliases
+    from tidegate.gateways.balancers import Balancers
     from tidegate.gateways.bundles import Bundles
     from tidegate.gateways.ecs_services import EcsServices
     from tidegate.gateways.executions import Executions
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from tidegate.gateways.run_command import RunCommand
 
 State = dict[str, Any]
+
+TRAFFIC_EVENTS = (*BEFORE_BLOCK, *AFTER_BLOCK, *BEFORE_ALLOW, *AFTER_ALLOW)
 
 #: Where the runner layer is unpacked on Lambda.
 _RUNNER_ARCHIVE = "/opt/runner/tidegate_runner.zip"
@@ -66,6 +70,8 @@ class Settings:
     undelivered_after: float
     host_event: float
     drain: float
+    balancer: float
+    balancer_interval: float
     deployment: float
     github_api_url: str
     github_secrets: str
@@ -105,6 +111,8 @@ class Settings:
             undelivered_after=number("TIDEGATE_UNDELIVERED_AFTER_SECONDS"),
             host_event=number("TIDEGATE_HOST_EVENT_SECONDS"),
             drain=number("TIDEGATE_DRAIN_SECONDS"),
+            balancer=number("TIDEGATE_BALANCER_SECONDS"),
+            balancer_interval=number("TIDEGATE_BALANCER_INTERVAL_SECONDS"),
             deployment=number("TIDEGATE_DEPLOYMENT_SECONDS"),
             github_api_url=text("TIDEGATE_GITHUB_API_URL"),
             github_secrets=text("TIDEGATE_GITHUB_SECRETS"),
@@ -128,16 +136,24 @@ class Settings:
 
     def rules(self, deployment: Mapping[str, Any]) -> Rules:
         """The limits one deployment is judged by."""
-        stage = stage_limit(deployment.get("hookSeconds") or {}, deployment.get("events") or (), self.host_event)
+        hooks, events = deployment.get("hookSeconds") or {}, tuple(deployment.get("events") or ())
+        stage = stage_limit(hooks, events, self.host_event)
+        traffic = self._traffic_limit(hooks) if deployment.get("balancers") else 0
         return Rules(
             started_at=deployment.get("startTime") or deployment["createTime"],
             undelivered_after=self.undelivered_after,
             stage_limit=self.undelivered_after + stage,
-            drain_limit=min(self.drain, self.undelivered_after * 2 + stage * 2),
+            drain_limit=min(self.drain, self.undelivered_after * 2 + stage * 2 + traffic),
             total_limit=self.deployment,
             heartbeat_floor=min(self.heartbeat_floor, self.heartbeat),
             heartbeat_ceiling=self.heartbeat,
+            balancer_interval=self.balancer_interval,
         )
+
+    def _traffic_limit(self, hooks: Mapping[str, int]) -> float:
+        """Longest that the turns of balancers, and the events around them, may add to a target's way."""
+        scripts = stage_limit(hooks, list(TRAFFIC_EVENTS), self.host_event)
+        return 2 * (self.balancer + scripts + 2 * self.undelivered_after)
 
 
 def stage_limit(hook_seconds: Mapping[str, int], events: tuple[str, ...] | list[str], host_event: float) -> float:
@@ -262,6 +278,13 @@ class Runtime:
         from tidegate.gateways.nodes import Nodes
 
         return Nodes(self._client("ssm"), self.settings.opt_in_tag)
+
+    @cached_property
+    def balancers(self) -> Balancers:
+        """Target groups and Classic Load Balancers."""
+        from tidegate.gateways.balancers import Balancers
+
+        return Balancers(self._client)
 
     @cached_property
     def bundles(self) -> Bundles:

@@ -176,6 +176,14 @@ def _ecs(op: str, params: Params, place: Place) -> list[Need]:
     return [(f"ecs:{op}", "*")]
 
 
+def _balancing(op: str, params: Params, place: Place) -> list[Need]:
+    resource = params.get("TargetGroupArn", "*")
+    if "LoadBalancerName" in params:
+        resource = place.arn("elasticloadbalancing", f"loadbalancer/{params['LoadBalancerName']}")
+    # Looks have no resource-level rights.
+    return [(f"elasticloadbalancing:{op}", "*" if op.startswith("Describe") else str(resource))]
+
+
 def _sns(op: str, params: Params, _place: Place) -> list[Need]:
     action = "Publish" if op == "PublishBatch" else op
     return [(f"sns:{action}", str(params.get("TopicArn") or params.get("TargetArn") or "*"))]
@@ -211,6 +219,8 @@ _RULES: Mapping[str, Callable[[str, Params, Place], list[Need]]] = {
     "events": _events,
     "lambda": _lambda,
     "ecs": _ecs,
+    "elb": _balancing,
+    "elbv2": _balancing,
     "sns": _sns,
     "logs": _logs,
     "sts": _sts,

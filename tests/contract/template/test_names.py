@@ -52,6 +52,19 @@ UNBOUNDED = {
     ("SelectTargetsFunction", "FindManagedNodes"): {"ssm:DescribeInstanceInformation"},
     ("EvaluateHealthFunction", "WatchCommands"): {"ssm:ListCommandInvocations", "ssm:CancelCommand"},
     ("SendCommandsFunction", "FindCommands"): {"ssm:DescribeInstanceInformation", "ssm:ListCommands"},
+    ("SelectTargetsFunction", "FindBalancers"): {
+        "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeLoadBalancers",
+    },
+    ("SendCommandsFunction", "WatchBalancers"): {
+        "elasticloadbalancing:DescribeTargetHealth",
+        "elasticloadbalancing:DescribeLoadBalancers",
+    },
+    ("EvaluateHealthFunction", "WatchBalancers"): {
+        "elasticloadbalancing:DescribeTargetHealth",
+        "elasticloadbalancing:DescribeInstanceHealth",
+        "elasticloadbalancing:DescribeLoadBalancers",
+    },
     ("ServerDeploymentMachine", "WriteLogs"): {
         "logs:CreateLogDelivery",
         "logs:GetLogDelivery",
@@ -242,6 +255,7 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
     allowed = {
         "ec2": {"SelectTargetsFunction"},
         "ecs": {"ValidateRevisionFunction"},
+        "elasticloadbalancing": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},
         "ssm": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},
         "s3": {"ApiFunction", "OnRevisionUploadFunction", "ValidateRevisionFunction", "SendCommandsFunction"},
         "states": {

@@ -87,7 +87,6 @@ def test_of_several_errors_the_first_in_a_fixed_order_is_told(shop: World, posit
 
 NOT_YET: list[tuple[dict[str, Any], str]] = [
     (blue_green(), "InvalidDeploymentStyleException"),
-    ({"deploymentStyle": CONTROLLED, "loadBalancerInfo": BALANCER}, "InvalidDeploymentStyleException"),
     (alarms("a", enabled=True), "InvalidAlarmConfigException"),
     ({"autoScalingGroups": ["asg"]}, "InvalidAutoScalingGroupException"),
     ({"terminationHookEnabled": True}, "InvalidAutoScalingGroupException"),
@@ -115,6 +114,7 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
     ("balancers that are not used", {"loadBalancerInfo": BALANCER}),
     ("rollback", {"autoRollbackConfiguration": {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}}),
     ("strategy", {"outdatedInstancesStrategy": "IGNORE"}),
+    ("balancers that control traffic", {"deploymentStyle": CONTROLLED, "loadBalancerInfo": BALANCER}),
 ]
 
 

@@ -160,12 +160,12 @@ class Fleet:
         if self.clock.now > command.expires:
             self._answer(command_id, target_id, _nothing("OrderExpired", "The order's URL has expired."))
             return
-        deployment = command.order["deploymentId"]
-        if command.order["mode"] == "report" or deployment in host.records:
-            record = host.records.get(deployment) or _nothing("", "No record of this deployment.")
+        deployment, stage = command.order["deploymentId"], _stage(command)
+        if command.order["mode"] == "report" or stage in host.records:
+            record = host.records.get(stage) or _nothing("", "No record of this deployment.")
             self._answer(command_id, target_id, record)
             return
-        host.records[deployment] = None  # the event in progress
+        host.records[stage] = None  # the event in progress
         host.runs[deployment] += 1
         command.sightings[target_id] = Sighting(Sight.RUNNING, detail="InProgress")
         if host.takes is not None:
@@ -175,7 +175,7 @@ class Fleet:
         command, host = self.commands[command_id], self.hosts[target_id]
         key = command.order["revision"].get("s3Location", {}).get("key", "")
         report = _report(command.order["events"], failed=key in host.fails, now=self.clock.now)
-        host.records[command.order["deploymentId"]] = report
+        host.records[_stage(command)] = report
         if report.status == "Succeeded":
             host.revision = key
         if host.answer_lost:
@@ -189,6 +189,11 @@ class Fleet:
     def _see(self, command_id: str, target_id: str, sighting: Sighting) -> None:
         self.commands[command_id].sightings[target_id] = sighting
         self.ended(command_id, target_id)
+
+
+def _stage(command: Command) -> str:
+    """What a host keeps a record of: a stage of a deployment."""
+    return f"{command.order['deploymentId']}/{command.order['stage']}"
 
 
 def _report(events: Sequence[str], *, failed: bool, now: float) -> HostReport:

@@ -7,6 +7,7 @@
     ├── DeniedError        our own role lacks a right: names action and remedy
     └── UnavailableError   anything else the service refused
     RevisionFault          the revision cannot be used: a deployment's error code and a sentence
+    BalancerFault          a load balancer cannot be used: likewise
 """
 
 from __future__ import annotations
@@ -48,6 +49,14 @@ class UnavailableError(GatewayError):
 
 class RevisionFault(Exception):  # noqa: N818 - a fault of the user's revision, not of ours
     """The revision cannot be deployed. ``code`` is the deployment's error code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+class BalancerFault(Exception):  # noqa: N818 - a fault of the user's balancers, not of ours
+    """A load balancer cannot be used. ``code`` is the deployment's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -54,7 +54,9 @@ class Zonal:
         return Wait(WaitKind.MONITOR, length) if length else None
 
 
-def in_place_stages(host_events: Sequence[str], limit: Limit, *, balanced: bool) -> tuple[Stage, ...]:
+def in_place_stages(
+    host_events: Sequence[str], limit: Limit, *, balanced: bool, balancer_limit: float = BALANCER_LIMIT
+) -> tuple[Stage, ...]:
     """The stages of one target in place.
 
     Without a balancer all its events are one stage. With one, traffic is taken away before and given back
@@ -67,9 +69,9 @@ def in_place_stages(host_events: Sequence[str], limit: Limit, *, balanced: bool)
         return (_host("host", host_events, limit),)
     return (
         _host("before-block", BEFORE_BLOCK, limit),
-        Stage("block", StageKind.BLOCK, ("BlockTraffic",), BALANCER_LIMIT),
+        Stage("block", StageKind.BLOCK, ("BlockTraffic",), balancer_limit),
         _host("host", (*AFTER_BLOCK, *host_events, *BEFORE_ALLOW), limit),
-        Stage("allow", StageKind.ALLOW, ("AllowTraffic",), BALANCER_LIMIT),
+        Stage("allow", StageKind.ALLOW, ("AllowTraffic",), balancer_limit),
         _host("after-allow", AFTER_ALLOW, limit),
     )
 

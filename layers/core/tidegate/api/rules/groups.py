@@ -87,11 +87,6 @@ def _refuse_what_is_not_there(info: Mapping[str, Any]) -> None:
     refused = (
         (style["deploymentType"] == "BLUE_GREEN", "InvalidDeploymentStyleException", "Blue/green deployments are"),
         (
-            style["deploymentOption"] == "WITH_TRAFFIC_CONTROL",
-            "InvalidDeploymentStyleException",
-            "Deployments behind a load balancer are",
-        ),
-        (
             (info.get("alarmConfiguration") or {}).get("enabled"),
             "InvalidAlarmConfigException",
             "Alarms that stop a deployment are",

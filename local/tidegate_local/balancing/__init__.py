@@ -1,0 +1,1 @@
+"""Load balancers that really forward, check health and drain, in plain Python."""

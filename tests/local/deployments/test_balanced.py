@@ -1,0 +1,223 @@
+"""Rolling deployments behind a load balancer that really forwards, while requests keep coming."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.local.deployments.conftest import LIMITS, ROOT, Cloud, Group, ended, made_group, started, tidegate
+
+pytestmark = pytest.mark.local
+
+WEBAPP = ROOT / "examples" / "webapp" / "v1"
+PORT = 8080
+HOSTS = 6
+STYLE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+#: The balancers' limit is lowered: what never gets healthy is to fail while a test waits.
+BALANCED = {**LIMITS, "HostEventSeconds": "20", "BalancerSeconds": "20", "BalancerIntervalSeconds": "1"}
+EVENTS = [
+    "BeforeBlockTraffic",
+    "BlockTraffic",
+    "AfterBlockTraffic",
+    "ApplicationStop",
+    "DownloadBundle",
+    "BeforeInstall",
+    "Install",
+    "AfterInstall",
+    "ApplicationStart",
+    "ValidateService",
+    "BeforeAllowTraffic",
+    "AllowTraffic",
+    "AfterAllowTraffic",
+]
+
+
+@pytest.fixture(scope="module")
+def balanced_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    folder = tmp_path_factory.mktemp("balanced")
+    parameters = itertools.chain.from_iterable(("--parameter", f"{k}={v}") for k, v in BALANCED.items())
+    up = tidegate(folder, "local", "up", "--hosts", str(HOSTS), "--detach", *parameters)
+    assert up.returncode == 0, up.stdout + up.stderr
+    yield started(folder)
+    ended(folder)
+
+
+def make_balancer(cloud: Cloud, name: str, health: str = "/health") -> str:
+    """A load balancer with one listener and one target group, all of that name; the target group's ARN."""
+    ec2, elb = cloud.client("ec2"), cloud.client("elbv2")
+    subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]][:2]
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    (group,) = elb.create_target_group(
+        Name=name,
+        Protocol="HTTP",
+        Port=PORT,
+        VpcId=vpc,
+        TargetType="instance",
+        HealthCheckPath=health,
+        HealthCheckIntervalSeconds=5,
+        HealthCheckTimeoutSeconds=2,
+    )["TargetGroups"]
+    arn = str(group["TargetGroupArn"])
+    delay = [{"Key": "deregistration_delay.timeout_seconds", "Value": "5"}]
+    elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=delay)
+    (balancer,) = elb.create_load_balancer(Name=name, Subnets=subnets)["LoadBalancers"]
+    elb.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Protocol="HTTP",
+        Port=80,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
+    )
+    return arn
+
+
+def make_fleet(cloud: Cloud, name: str, hosts: int, balancers: dict[str, Any], keep: int) -> Group:
+    config = f"keep-{name}"
+    cloud.client("codedeploy").create_deployment_config(
+        deploymentConfigName=config, minimumHealthyHosts={"type": "HOST_COUNT", "value": keep}
+    )
+    return made_group(cloud, name, hosts, config=config, deploymentStyle=STYLE, loadBalancerInfo=balancers)
+
+
+def webapp(fleet: Group, version: str) -> dict[str, Any]:
+    """The example application as a revision of some version."""
+    files = {str(p.relative_to(WEBAPP)): p.read_text() for p in WEBAPP.rglob("*") if p.is_file() and p.suffix != ".pyc"}
+    note = '#!/bin/sh\necho "$LIFECYCLE_EVENT $(cat "$(dirname "$0")/../app/VERSION")" >>/var/tmp/traffic\n'
+    events = ("BeforeBlockTraffic", "AfterBlockTraffic", "BeforeAllowTraffic", "AfterAllowTraffic")
+    files["scripts/note.sh"] = note
+    files["app/VERSION"] = version + "\n"
+    files["appspec.yml"] += "".join(
+        f"  {event}:\n    - location: scripts/note.sh\n      timeout: 10\n" for event in events
+    )
+    return fleet.upload(fleet.archive(files))
+
+
+def address_of(cloud: Cloud, name: str) -> str:
+    return next(str(each["address"]) for each in cloud.page("balancers") if each["name"] == name)
+
+
+def ask(address: str, path: str, timeout: float = 5) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(address, timeout=timeout)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+class Watch:
+    """Asks without a pause in threads, until it is told to stop."""
+
+    def __init__(self, ask_once: Callable[[], None], threads: int, pause: float) -> None:
+        self._end = threading.Event()
+
+        def go_on() -> None:
+            while not self._end.wait(pause):
+                ask_once()
+
+        self._threads = [threading.Thread(target=go_on, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join(30)
+
+
+def test_no_request_fails_and_the_minimum_holds_while_a_fleet_is_deployed_to(balanced_cloud: Cloud) -> None:
+    cloud, name, keep = balanced_cloud, "rolling", 4
+    arn = make_balancer(cloud, name)
+    fleet = make_fleet(cloud, name, HOSTS, {"targetGroupInfoList": [{"name": name}]}, keep)
+    first = fleet.wait(fleet.deploy(webapp(fleet, "1")), 240)
+    assert first["status"] == "Succeeded", first
+    address = address_of(cloud, name)
+    answers: Counter[str] = Counter()
+    fewest = [HOSTS]
+
+    def load() -> None:
+        try:
+            status, body = ask(address, "/")
+            answers[f"{status} {json.loads(body)['version']}" if status == 200 else str(status)] += 1
+        except (OSError, http.client.HTTPException) as error:
+            answers[repr(error)] += 1
+
+    def count_healthy() -> None:
+        health = cloud.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+        fewest[0] = min(fewest[0], sum(row["TargetHealth"]["State"] == "healthy" for row in health))
+
+    watches = [Watch(load, threads=3, pause=0.02), Watch(count_healthy, threads=1, pause=0.2)]
+    try:
+        second = fleet.deploy(webapp(fleet, "2"))
+        info = fleet.wait(second, 300)
+        time.sleep(0.5)
+    finally:
+        for watch in watches:
+            watch.stop()
+
+    assert info["status"] == "Succeeded", info
+    assert set(answers) == {"200 1", "200 2"}
+    assert sum(answers.values()) > 200
+    assert keep <= fewest[0] < HOSTS
+    for host in fleet.names:
+        assert list(fleet.events(second, host)) == EVENTS
+        assert set(fleet.events(second, host).values()) == {"Succeeded"}
+        # Those around BlockTraffic are the previous revision's scripts, the others the new one's.
+        assert cloud.read(host, "/var/tmp/traffic").splitlines() == [
+            "BeforeAllowTraffic 1",
+            "AfterAllowTraffic 1",
+            "BeforeBlockTraffic 1",
+            "AfterBlockTraffic 1",
+            "BeforeAllowTraffic 2",
+            "AfterAllowTraffic 2",
+        ]
+    listed = json.loads(tidegate(cloud.folder, "local", "balancers", "--json").stdout)
+    (own,) = [each for each in listed if each["name"] == name]
+    assert (own["address"], set(own["targets"].values())) == (address, {"healthy"})
+
+
+def test_an_instance_that_never_gets_healthy_fails_by_the_limit(balanced_cloud: Cloud) -> None:
+    cloud, name = balanced_cloud, "sick"
+    make_balancer(cloud, name, health="/no-such-page")
+    fleet = make_fleet(cloud, name, 1, {"targetGroupInfoList": [{"name": name}]}, 0)
+    deployment = fleet.deploy(fleet.push("x"))
+    info = fleet.wait(deployment, 180)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
+    events = fleet.events(deployment, "host-1")
+    assert (events["ValidateService"], events["AllowTraffic"], events["AfterAllowTraffic"]) == (
+        "Succeeded",
+        "Failed",
+        "Skipped",
+    )
+    told = next(reason for reason in fleet.reasons(deployment) if "AllowTraffic" in reason)
+    assert "in target group 'sick' after 20 s" in told
+    assert "still unhealthy (Target." in told
+
+
+def test_a_target_group_that_does_not_exist(balanced_cloud: Cloud) -> None:
+    fleet = make_fleet(balanced_cloud, "nobody", 1, {"targetGroupInfoList": [{"name": "nobody"}]}, 0)
+    info = fleet.wait(fleet.deploy(fleet.push("x")))
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "ELASTIC_LOAD_BALANCING_INVALID")
+    assert "target group 'nobody'" in info["errorInformation"]["message"]
+    assert fleet.files() == [""]
+
+
+def test_a_classic_load_balancer_takes_the_instance_back(balanced_cloud: Cloud) -> None:
+    cloud, name = balanced_cloud, "classic"
+    cloud.client("elb").create_load_balancer(
+        LoadBalancerName=name,
+        Listeners=[{"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": PORT}],
+        AvailabilityZones=["us-east-1a"],
+    )
+    fleet = make_fleet(cloud, name, 2, {"elbInfoList": [{"name": name}]}, 1)
+    info = fleet.wait(fleet.deploy(fleet.push("x")), 120)
+    assert info["status"] == "Succeeded", info
+    (row,) = cloud.client("elb").describe_load_balancers(LoadBalancerNames=[name])["LoadBalancerDescriptions"]
+    assert {each["InstanceId"] for each in row["Instances"]} == {host["id"] for host in fleet.hosts}
