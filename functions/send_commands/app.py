@@ -18,7 +18,8 @@ from tidegate.model.ledger import Closing, Flight, Ledger, Roster
 from tidegate.model.legs import Stage, StageKind
 from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, why_not, withdrawn
 from tidegate.rollout.traffic import begun, commands_of
-from tidegate.runtime import Runtime, State, stage_limit, step
+from tidegate.runtime import Runtime, State, step
+from tidegate.settings import stage_limit
 
 _BUNDLE_GRACE = 3600  # a bundle may be fetched after the previous revision's ApplicationStop, which may take an hour
 

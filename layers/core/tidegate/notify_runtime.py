@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tidegate.notices import Wording
-from tidegate.runtime import Runtime, SettingError
+from tidegate.runtime import Runtime
+from tidegate.settings import SettingError
 
 if TYPE_CHECKING:
     from tidegate.gateways.notices import Bus, NoticeQueues, Topics

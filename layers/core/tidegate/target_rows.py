@@ -10,7 +10,7 @@ from tidegate.store.targets import TargetRow
 
 if TYPE_CHECKING:
     from tidegate.model.ledger import Member
-    from tidegate.runtime import Settings
+    from tidegate.settings import Settings
 
 
 def target_row(

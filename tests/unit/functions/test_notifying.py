@@ -17,7 +17,7 @@ from tests.unit.functions.world import ENV, Account, hosts
 from tidegate.gateways.errors import ThrottledError
 from tidegate.model.notices import Delivery, Failure
 from tidegate.notify_runtime import NotifyRuntime
-from tidegate.runtime import SettingError
+from tidegate.settings import SettingError
 
 EVENTS = [
     "DeploymentStart", "DeploymentSuccess", "DeploymentFailure", "DeploymentStop", "DeploymentRollback",

@@ -8,7 +8,8 @@ import pytest
 from tests.unit.functions.world import ENV
 
 from tidegate.model.deployment import IN_PLACE_EVENTS
-from tidegate.runtime import Runtime, SettingError, Settings, stage_limit
+from tidegate.runtime import Runtime
+from tidegate.settings import SettingError, Settings, stage_limit
 
 
 @pytest.mark.parametrize("name", sorted(ENV))
