@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import subprocess
 from typing import Any
 
+import boto3
 import pytest
 from tests.local.deployments.conftest import Cloud, tidegate
 
@@ -124,11 +126,14 @@ def test_a_node_found_by_the_session_it_has_on_aws_and_by_its_tag(cloud: Cloud, 
 
 def test_a_machine_on_premises_has_its_activations_role_and_no_instance_profile(cloud: Cloud) -> None:
     host = activated(cloud, "roles")
-    asked = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
-    program = ["env", f"PYTHONPATH={_site()}", "python3", "-c", asked]
-    done = cloud.run(host["name"], *program)
+    # What programs in the host find where AWS's clients look.
+    found = cloud.run(host["name"], "sh", "-c", 'cat "${AWS_SHARED_CREDENTIALS_FILE:-/root/.aws/credentials}"').stdout
+    profile = configparser.ConfigParser()
+    profile.read_string(found)
+    keys = {name: profile["default"][name] for name in profile["default"]}
+    sts = boto3.client("sts", endpoint_url=cloud.env["AWS_ENDPOINT_URL"], region_name="us-east-1", **keys)
     role = cloud.env["TIDEGATE_HOST_ROLE"]
-    assert done.stdout.strip() == f"arn:aws:sts::123456789012:assumed-role/{role}/{host['id']}", done.stderr
+    assert sts.get_caller_identity()["Arn"] == f"arn:aws:sts::123456789012:assumed-role/{role}/{host['id']}"
     assert "AWS_EC2_METADATA_SERVICE_ENDPOINT" not in host["environment"]
 
 
@@ -153,9 +158,3 @@ def test_activations_that_cannot_be_used(cloud: Cloud) -> None:
     assert "ActivationCode" not in shown
     with pytest.raises(ssm.exceptions.ClientError, match="ssm service principal"):
         ssm.create_activation(IamRole="tidegate-local-host")
-
-
-def _site() -> str:
-    import boto3
-
-    return str(boto3.__path__[0]).rpartition("/")[0]

@@ -14,7 +14,7 @@ def test_a_missing_right_ends_the_deployment_and_is_named(
     separate_cloud: Callable[[Callable[[str], str]], Any], make_group: Callable[..., Any]
 ) -> None:
     def without_bundles(template: str) -> str:
-        right = "Sid: KeepBundles\n              Effect: Allow\n              Action: [s3:GetObject, s3:PutObject]\n"
+        right = "Sid: KeepBundles\n              Effect: Allow\n              Action: [s3:GetObject, s3:PutObject,"
         assert right in template
         return template.replace(right, right.replace("s3:PutObject", "s3:PutObjectTagging"))
 
