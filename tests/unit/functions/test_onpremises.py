@@ -71,6 +71,19 @@ def test_instances_and_boxes_are_one_fleet() -> None:
     assert "mi-a" not in told
 
 
+def test_a_deployment_by_zones_touches_nothing_where_the_fleet_holds_a_box() -> None:
+    premises = Premises(2, a=behind())
+    premises.register("box")
+    premises.node("mi-a", "box")
+    deployment_id = premises.deploy(zonal={"monitorDurationInSeconds": 1})
+    account = premises.account
+    error = account.deployment(deployment_id)["error"]
+    assert error["code"] == "HEALTH_CONSTRAINTS_INVALID"
+    assert "box is an on-premises instance, in no zone" in error["message"]
+    assert account.fleet.commands == {}
+    assert set(account.statuses(deployment_id).values()) == {"Skipped"}
+
+
 def test_everything_of_a_box_that_dies_is_under_its_name() -> None:
     premises = Premises(1, a=behind(takes=None))
     premises.register("box")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.model.ledger import Origin, origin_of
 from tidegate.rollout import Candidate, plan
+from tidegate.rollout.way import Zonal
 
 CURRENT = Candidate("i-00", True, "good")
 OLD = Candidate("i-01", True, "older")
@@ -97,3 +99,41 @@ def test_roster_and_ledger_name_the_same_hosts_once_each(fleet: list[Candidate],
     assert {each.target_id for each in fleet} - set(ids) == {
         each.target_id for each in fleet if outdated_for and each.healthy and each.revision_key == outdated_for
     }
+
+
+IN_ZONES = [Candidate(f"i-0{n}", True, "old", zone=f"eu-west-1{zone}") for n, zone in enumerate("abab")]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["rack-7"], "rack-7 is an on-premises instance, in no zone"),
+        (["rack-9", "rack-7", "rack-8"], "rack-7 and 2 others are on-premises instances, in no zone"),
+    ],
+)
+def test_zones_are_not_for_on_premises_instances(names: list[str], told: str) -> None:
+    boxes = [Candidate(name, nodes=(f"mi-{name}",)) for name in names]
+    made = plan([*IN_ZONES, *boxes], ("HOST_COUNT", 0), last_good="", now=5, zonal=Zonal())
+    assert made.ledger.closing is not None
+    assert (made.ledger.closing.status, made.ledger.closing.code) == ("Failed", "HEALTH_CONSTRAINTS_INVALID")
+    assert made.ledger.closing.reason == made.decision.reason
+    assert told in made.decision.reason
+    assert "a deployment group of their own, or with a configuration without zonalConfig" in made.decision.reason
+
+
+def test_on_premises_instances_that_no_node_answers_for_are_in_no_zone_either() -> None:
+    made = plan([*IN_ZONES, Candidate("rack-7", nodes=())], ("HOST_COUNT", 0), last_good="", now=5, zonal=Zonal())
+    assert made.decision.code == "HEALTH_CONSTRAINTS_INVALID"
+
+
+def test_zones_without_on_premises_instances_and_these_without_zones_are_planned() -> None:
+    zones = plan(IN_ZONES, ("HOST_COUNT", 0), last_good="", now=5, zonal=Zonal())
+    boxes = plan([*IN_ZONES, Candidate("rack-7", nodes=("mi-7",))], ("HOST_COUNT", 0), last_good="", now=5)
+    assert (zones.ledger.closing, zones.decision.code) == (None, "PLANNED")
+    assert (boxes.ledger.closing, boxes.decision.code) == (None, "PLANNED")
+
+
+def test_an_on_premises_instance_that_is_not_deployed_to_is_not_in_the_way() -> None:
+    box = Candidate("rack-7", True, "new", nodes=("mi-7",))
+    made = plan([*IN_ZONES, box], ("HOST_COUNT", 0), last_good="", now=5, outdated_for="new", zonal=Zonal())
+    assert made.ledger.closing is None

@@ -90,7 +90,8 @@ def plan(
     now : epoch seconds
     outdated_for : when set, hosts that already run this revision (healthy) are left out
     stages : what each target goes through
-    zonal : one zone after another, in the order of their names; ``None`` for all at once
+    zonal : one zone after another, in the order of their names; ``None`` for all at once. With on-premises
+        instances, which are in no zone, nothing is begun
     """
     found = len(candidates)
     wanted = [c for c in candidates if not (outdated_for and c.healthy and c.revision_key == outdated_for)]
@@ -99,7 +100,10 @@ def plan(
     floor = minimum_healthy(*minimum, total)
     closing, decision = _verdict_on_fleet(found, total, floor, minimum, now)
     legs: tuple[Leg, ...] = (whole_fleet(total, floor, stages),)
-    if zonal is not None and closing is None and total:
+    boxes = [c.target_id for c in ordered if c.nodes is not None]
+    if zonal is not None and closing is None and boxes:
+        closing, decision = _verdict_without_zone(boxes, decision, now)
+    elif zonal is not None and closing is None and total:
         zones = sorted(Counter(c.zone for c in ordered).items())
         per_zone = [minimum_healthy(zonal.kind, zonal.value, size) for _, size in zones]
         legs = zone_legs(zones, floor, per_zone, zonal, tuple(stages))
@@ -110,6 +114,20 @@ def plan(
         ledger=Ledger(cells=cells, minimum=floor, closing=closing, changed_at=now, legs=legs, leg_since=now),
         decision=decision,
     )
+
+
+def _verdict_without_zone(boxes: Sequence[str], planned: Decision, now: float) -> tuple[Closing, Decision]:
+    """On-premises instances are in no Availability Zone, so no turn among the zones is theirs."""
+    first = min(boxes)
+    others = f" and {count(len(boxes) - 1, 'other')}" if len(boxes) > 1 else ""
+    verb = "are on-premises instances" if others else "is an on-premises instance"
+    reason = (
+        f"The deployment configuration goes from one Availability Zone to the next (zonalConfig), and {first}{others} "
+        f"{verb}, in no zone. Deploy to on-premises instances by a deployment group of their own, or with a "
+        "configuration without zonalConfig."
+    )
+    code = ErrorCode.HEALTH_CONSTRAINTS_INVALID
+    return Closing("Failed", code, reason, now), Decision("Plan", code, reason, planned.facts)
 
 
 def _verdict_on_zones(
