@@ -94,5 +94,8 @@ def connect(
             # boto3 reads the one, other SDKs the other.
             "AWS_DEFAULT_REGION": found.region,
             "AWS_REGION": found.region,
+            # For `tidegate github` and `tidegate hosts`, whose work is beside the API.
+            **({"TIDEGATE_STACK": found.stack} if found.stack else {}),
+            **({"TIDEGATE_HOST_ROLE": found.host_role} if found.host_role else {}),
         }
         typer.echo(exports(variables, shell))

@@ -17,6 +17,8 @@ __all__ = ["Application", "Connection", "EndpointUrl", "GroupName", "Region", "S
 ENDPOINT = "AWS_ENDPOINT_URL_CODEDEPLOY"
 DEFAULT_STACK = "tidegate"
 _OUTPUT = "ApiUrl"
+#: Read from stacks that have it: an installation may be older than the role.
+_HOST_ROLE = "OnPremisesHostRoleName"
 _EXECUTE_API = re.compile(r"[a-z0-9]+\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -34,10 +36,16 @@ GroupName = Annotated[str, typer.Option("--group", help="Confine them to this de
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An API's URL, without a slash at its end, and its Region."""
+    """An API's URL, without a slash at its end, and its Region.
+
+    ``stack`` and ``host_role`` (of on-premises machines) are known of an installation that was found by its stack,
+    and empty otherwise.
+    """
 
     endpoint: str
     region: str
+    stack: str = ""
+    host_role: str = ""
 
 
 def find(stack: str, endpoint: str, region: str) -> Connection:
@@ -56,7 +64,7 @@ def find(stack: str, endpoint: str, region: str) -> Connection:
         found = _EXECUTE_API.fullmatch(urlsplit(url).hostname or "")
         return Connection(url, region or (found[1] if found else "") or _usual_region())
     region = region or _usual_region()
-    return Connection(_of_stack(stack or DEFAULT_STACK, region), region)
+    return _of_stack(stack or DEFAULT_STACK, region)
 
 
 def _usual_region() -> str:
@@ -89,7 +97,7 @@ def _checked(url: str) -> str:
     return url.rstrip("/")
 
 
-def _of_stack(stack: str, region: str) -> str:
+def _of_stack(stack: str, region: str) -> Connection:
     import boto3
     from botocore.exceptions import ClientError
 
@@ -109,7 +117,8 @@ def _of_stack(stack: str, region: str) -> str:
             f"the stack {stack!r} in {region} ({found['StackStatus']}) has no output {_OUTPUT}: "
             "either it is not Tidegate's, or it is not ready yet"
         )
-    return _checked(outputs[_OUTPUT])
+    # Its name, also where it was given by its ARN: names of secrets begin with it.
+    return Connection(_checked(outputs[_OUTPUT]), region, found["StackName"], outputs.get(_HOST_ROLE, ""))
 
 
 def scope_of(application: str, group: str) -> Any:

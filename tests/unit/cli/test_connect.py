@@ -17,7 +17,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tidegate_cli import views
+from tidegate_cli import github, hosts, views
 from tidegate_cli.connect import Shell, exports
 
 URL = "https://abcdef1234.execute-api.eu-west-1.amazonaws.com/v1"
@@ -80,11 +80,14 @@ def test_the_environment_says_where_to_when_nothing_is_given(run: Any) -> None:
     assert found["AWS_DEFAULT_REGION"] == "eu-north-1"
 
 
-STACKS = {"tidegate": "ApiUrl", "deploys": "ApiUrl", "other": "Website"}
+ROLE = "OnPremisesHostRoleName"
+STACKS = {"tidegate": ("ApiUrl",), "deploys": ("ApiUrl", ROLE), "other": ("Website",)}
 ANSWER = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks>
 <member><StackName>{name}</StackName><StackStatus>CREATE_COMPLETE</StackStatus><CreationTime>2026-01-01T00:00:00Z\
-</CreationTime><Outputs><member><OutputKey>{output}</OutputKey><OutputValue>{url}</OutputValue></member></Outputs></member>
+</CreationTime><Outputs>{outputs}</Outputs></member>
 </Stacks></DescribeStacksResult></DescribeStacksResponse>"""
+OUTPUT = "<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
+ARN = "arn:aws:cloudformation:eu-west-1:123456789012:stack/"
 UNKNOWN = """<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type>
 <Code>ValidationError</Code><Message>Stack with id {name} does not exist</Message></Error></ErrorResponse>"""
 
@@ -94,10 +97,12 @@ class CloudFormation(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        name = form["StackName"][0]
+        name = form["StackName"][0].removeprefix(ARN).partition("/")[0]
         known = name in STACKS and "/eu-west-1/cloudformation/" in self.headers["Authorization"]
         url = URL.replace("abcdef1234", f"{name}1")
-        body = (ANSWER.format(name=name, output=STACKS[name], url=url) if known else UNKNOWN.format(name=name)).encode()
+        values = {"ApiUrl": url, ROLE: f"{name}-host", "Website": url}
+        outputs = "".join(OUTPUT.format(key=key, value=values[key]) for key in STACKS.get(name, ()))
+        body = (ANSWER.format(name=name, outputs=outputs) if known else UNKNOWN.format(name=name)).encode()
         self.send_response(200 if known else 400)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -125,6 +130,29 @@ def test_a_stack_is_asked_for_its_endpoint(run: Any, aws: dict[str, str]) -> Non
     assert variables(usual.stdout)["AWS_ENDPOINT_URL_CODEDEPLOY"] == URL.replace("abcdef1234", "tidegate1")
     named = run("--stack", "deploys", AWS_DEFAULT_REGION="eu-west-1", **aws)
     assert variables(named.stdout)["AWS_ENDPOINT_URL_CODEDEPLOY"] == URL.replace("abcdef1234", "deploys1")
+
+
+@pytest.mark.parametrize("stack", ["deploys", f"{ARN}deploys/0123-4567"], ids=["name", "ARN"])
+def test_commands_beside_the_api_find_their_stack_and_role_afterwards(
+    run: Any, aws: dict[str, str], stack: str
+) -> None:
+    found = variables(run("--stack", stack, "--region", "eu-west-1", **aws).stdout)
+    told = {name: value for name, value in found.items() if name.startswith("TIDEGATE_")}
+    assert told == {"TIDEGATE_STACK": "deploys", "TIDEGATE_HOST_ROLE": "deploys-host"}
+    options = {option.envvar for option in _options()}
+    assert set(told) <= options
+
+
+def test_a_stack_without_the_role_gives_its_name_alone(run: Any, aws: dict[str, str]) -> None:
+    found = variables(run("--region", "eu-west-1", **aws).stdout)
+    assert {name: found[name] for name in found if name.startswith("TIDEGATE_")} == {"TIDEGATE_STACK": "tidegate"}
+
+
+def _options() -> Iterator[Any]:
+    """The options of ``tidegate github add-token`` and ``tidegate hosts register``."""
+    for group, name in ((github.app, "add-token"), (hosts.app, "register")):
+        command: Any = typer.main.get_command(group)
+        yield from (option for option in command.commands[name].params)
 
 
 @pytest.mark.parametrize(
