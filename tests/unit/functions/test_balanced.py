@@ -100,8 +100,10 @@ def balanced(count: int, **behaviour: Any) -> tuple[Account, TargetGroup]:
     return account, group
 
 
-def deploy(account: Account, key: str = "v1.zip", minimum: tuple[str, int] = ("MOST_CONCURRENCY", 1)) -> str:
-    deployed = account.deploy(key, minimum, deploymentStyle=STYLE, loadBalancerInfo=INFO)
+def deploy(
+    account: Account, key: str = "v1.zip", minimum: tuple[str, int] = ("MOST_CONCURRENCY", 1), **more: Any
+) -> str:
+    deployed = account.deploy(key, minimum, deploymentStyle=STYLE, loadBalancerInfo=INFO, **more)
     account.run()
     return deployed
 
@@ -125,6 +127,41 @@ def test_a_target_goes_through_thirteen_events_and_is_back_in_its_target_group()
         e for e in account.targets(deployed)[first]["lifecycleEvents"] if e["lifecycleEventName"] == "BlockTraffic"
     )
     assert event["endTime"] - event["startTime"] >= group.drains
+
+
+def test_a_restart_takes_a_target_out_and_back_without_downloading_or_installing() -> None:
+    account, group = balanced(2)
+    good = deploy(account)
+    orders_before = set(account.orders.published)
+    group.calls.clear()
+    restarted = deploy(account, deploymentMode="RESTART", restartOf=good)
+    assert account.deployment(restarted)["status"] == "Succeeded"
+    first, second = account.hosts
+    assert group.calls == [("block", (first,)), ("allow", (first,)), ("block", (second,)), ("allow", (second,))]
+    assert (group.healthy(), group.fewest) == (2, 1)
+    for target_id in account.hosts:
+        events = shown(account, restarted, target_id)
+        assert list(events) == [event for event in EVENTS if event not in ("DownloadBundle", "Install")]
+        assert set(events.values()) == {"Succeeded"}
+    orders = [order for key, (order, _) in account.orders.published.items() if key not in orders_before]
+    assert [(order["stage"], order["events"]) for order in orders] == 2 * [
+        ("before-block", ["BeforeBlockTraffic"]),
+        (
+            "host",
+            [
+                "AfterBlockTraffic",
+                "ApplicationStop",
+                "BeforeInstall",
+                "AfterInstall",
+                "ApplicationStart",
+                "ValidateService",
+                "BeforeAllowTraffic",
+            ],
+        ),
+        ("after-allow", ["AfterAllowTraffic"]),
+    ]
+    for order in orders:
+        assert (order["deploymentMode"], order["restartOf"], order["bundle"]) == ("RESTART", good, {})
 
 
 def test_the_target_group_never_has_fewer_healthy_targets_than_the_minimum() -> None:
