@@ -40,6 +40,8 @@ _BROKEN = (
 )
 _PAX_TYPES = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound", "NoSuchVersion"})
+#: Of a version: an id that is none, and a delete marker (Amazon S3: "Working with delete markers").
+_NO_VERSION = frozenset({"400", "405", "MethodNotAllowed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Bundles:
                 Key=key,
                 CopySource=copy_source,  # type: ignore[arg-type]  # a TypedDict built by parts
                 CopySourceIfMatch=head["ETag"],
+                # Tags would be copied too, which takes rights on tags in both buckets and serves nobody.
+                TaggingDirective="REPLACE",
             )
         return Bundle(key, head["ContentLength"], self._sha256(key), source["bundleType"].lower(), etag)
 
@@ -143,7 +147,7 @@ class Bundles:
         try:
             return self._client.head_object(Bucket=source["bucket"], Key=source["key"], **version)  # type: ignore[arg-type]
         except ClientError as error:
-            if error_code(error) in _MISSING or (version and error_code(error) == "400"):
+            if error_code(error) in _MISSING or (version and error_code(error) in _NO_VERSION):
                 raise _NotThereError from error
             raise
 
