@@ -89,8 +89,9 @@ DIFFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
         "What does not exist is InvalidArnException's, since the operation models no other error for it.",
     ),
     "RegisterApplicationRevision": (
-        "Of what lies in S3 or on GitHub the form is checked (and the bucket against the stack parameter RevisionBuckets), "
-        "and nothing is fetched: the API's functions may read no revision. It is checked whole when it is deployed.",
+        "Of what lies in S3 or on GitHub the form is checked (and the bucket against the stack parameter "
+        "RevisionBuckets), and nothing is fetched: the API's functions may read no revision. It is checked whole when "
+        "it is deployed.",
         "The text of a 'String' or 'AppSpecContent' is in the call, so all of it is checked at once: one that no "
         "deployment could use is InvalidRevisionException's.",
     ),
