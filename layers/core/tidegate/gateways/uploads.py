@@ -38,7 +38,7 @@ class UploadedObjects:
         self._client = client
 
     def look(self, upload: Upload) -> Look | None:
-        """The beginning of an object that is not empty, with its metadata and tags; ``None`` where it is gone."""
+        """The beginning of an object as it is now, with its metadata and tags; ``None`` where it is gone."""
         place: dict[str, Any] = {"Bucket": upload.bucket, "Key": upload.key}
         place |= {"VersionId": upload.version} if upload.version else {}
         try:
@@ -49,7 +49,7 @@ class UploadedObjects:
 
     def _look(self, place: dict[str, Any]) -> Look:
         try:
-            found = self._client.get_object(**place, Range=f"bytes=0-{HEAD - 1}")
+            found, head = self._beginning(place)
             # S3 tells the number to those only who may read them.
             tags = self._client.get_object_tagging(**place)["TagSet"] if found.get("TagCount") else []
         except ClientError as error:
@@ -57,7 +57,18 @@ class UploadedObjects:
                 raise _GoneError from error
             raise
         read = {tag["Key"]: tag["Value"] for tag in tags}
-        return Look(found["ETag"].strip('"'), found["Body"].read(), found["Metadata"], read)
+        return Look(found["ETag"].strip('"'), head, found["Metadata"], read)
+
+    def _beginning(self, place: dict[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+        """S3's answer, and the first bytes."""
+        try:
+            found = self._client.get_object(**place, Range=f"bytes=0-{HEAD - 1}")
+        except ClientError as error:
+            if error_code(error) != "InvalidRange":
+                raise
+            # An empty object has no first byte: one has been put over the upload since.
+            return self._client.head_object(**place), b""
+        return found, found["Body"].read()
 
 
 class Refusals:

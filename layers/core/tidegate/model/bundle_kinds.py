@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import lzma
 import zlib
 from typing import Final
 
@@ -11,8 +13,8 @@ from tidegate.model.uploads import UploadRefused
 HEAD: Final = 8192
 _BLOCK: Final = 512
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
-#: Hosts read a tar however it is compressed.
-_COMPRESSED_TAR: Final = (b"BZh", b"\xfd7zXZ\x00")
+#: Compression, its first bytes, and the type of a tar in it: hosts read a ``tar`` however it is compressed.
+_COMPRESSED: Final = (("gzip", b"\x1f\x8b", "tgz"), ("bzip2", b"BZh", "tar"), ("xz", b"\xfd7zXZ\x00", "tar"))
 
 
 def bundle_type(head: bytes, platform: str, name: str) -> str:
@@ -32,16 +34,14 @@ def bundle_type(head: bytes, platform: str, name: str) -> str:
     UploadRefused
         It is nothing that can be deployed.
     """
-    if head.startswith(_ZIP):
-        return "zip"
-    if head.startswith(b"\x1f\x8b"):
-        if _is_tar(_unzipped(head)):
-            return "tgz"
-        raise UploadRefused(
-            "NotABundle", f"{name} is compressed with gzip, but no tar is inside. Put the files into a tar first."
-        )
-    if head.startswith(_COMPRESSED_TAR) or _is_tar(head):
-        return "tar"
+    if kind := _archive(head, name):
+        if kind == "tar" and platform != "Server":
+            raise UploadRefused(
+                "NotABundle",
+                f"{name} is a tar, which applications of platform {platform} take only compressed with gzip: "
+                "upload a zip, a tgz, or the AppSpec itself.",
+            )
+        return kind
     if platform != "Server" and (text := _text(head)):
         return "JSON" if text.startswith("{") else "YAML"
     wanted = "a zip, tar or tgz archive" if platform == "Server" else "an AppSpec in YAML or JSON, or an archive of one"
@@ -49,11 +49,39 @@ def bundle_type(head: bytes, platform: str, name: str) -> str:
     raise UploadRefused("NotABundle", f"{name} is not {wanted}: {begins}. Upload the bundle itself.")
 
 
-def _unzipped(head: bytes) -> bytes:
+def _archive(head: bytes, name: str) -> str:
+    """The type of an archive; empty for what is none."""
+    if head.startswith(_ZIP):
+        return "zip"
+    for compression, begins, kind in _COMPRESSED:
+        if head.startswith(begins):
+            if _holds_tar(head, compression):
+                return kind
+            raise UploadRefused(
+                "NotABundle",
+                f"{name} is compressed with {compression}, but no tar is inside. Put the files into a tar first.",
+            )
+    return "tar" if _is_tar(head) else ""
+
+
+def _holds_tar(head: bytes, compression: str) -> bool:
+    """Whether a tar is inside, as far as the beginning tells.
+
+    bzip2 gives nothing before a whole block of up to 900 kB is there: of a large object only its hosts can tell.
+    """
     try:
+        block = _unpacked(head, compression)
+    except (zlib.error, OSError, lzma.LZMAError):
+        return False
+    return _is_tar(block) or (not block and compression == "bzip2" and len(head) >= HEAD)
+
+
+def _unpacked(head: bytes, compression: str) -> bytes:
+    """The first block, never more of it, whatever the compressed bytes would grow to."""
+    if compression == "gzip":
         return zlib.decompressobj(31).decompress(head, _BLOCK)
-    except zlib.error:
-        return b""
+    unpack = bz2.BZ2Decompressor() if compression == "bzip2" else lzma.LZMADecompressor(lzma.FORMAT_XZ)
+    return unpack.decompress(head, _BLOCK)
 
 
 def _is_tar(block: bytes) -> bool:
