@@ -8,15 +8,16 @@ deployment, which the table's stream tells of, brings it up again. What cannot b
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 
 from tidegate.gateways.uploads import Look
 from tidegate.model.bundle_kinds import bundle_type
+from tidegate.model.deployment import NOT_STARTED
 from tidegate.model.upload_plans import FOLLOW_TAG, Follower, Labels, labels_of, plan_upload, unreadable_follow
 from tidegate.model.uploads import Upload, UploadRefused, upload_of
 from tidegate.store.errors import ApplicationNotFoundError, DeploymentGroupNotFoundError, DeploymentNotFoundError
@@ -46,8 +47,7 @@ def run(event: dict[str, Any], runtime: UploadRuntime) -> dict[str, Any]:
     """
     records = event["Records"]
     if records and records[0]["eventSource"] == "aws:dynamodb":
-        for record in records:
-            after_deployment(unmarshal(record["dynamodb"]["NewImage"]), runtime)
+        after_deployments(records, runtime)
         return {"batchItemFailures": []}
     failed = [record["messageId"] for record in records if not settled(record, runtime)]
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
@@ -175,6 +175,19 @@ def offer(upload: Upload, location: Mapping[str, Any], labels: Labels, group: Fo
         deploy(offered.slot, runtime)
 
 
+def after_deployments(records: Sequence[Mapping[str, Any]], runtime: UploadRuntime) -> None:
+    """Deploy what waits for the groups of deployments that ended; one that fails holds up none of the others."""
+    failures = []
+    for record in records:
+        try:
+            after_deployment(unmarshal(record["dynamodb"]["NewImage"]), runtime)
+        except Exception as error:
+            logger.exception("a waiting upload could not be dealt with; the record comes again")
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
 def after_deployment(ended: Item, runtime: UploadRuntime) -> None:
     """Deploy what waits for the group of a deployment that ended."""
     slot = runtime.uploads.slot(ended["deploymentGroupId"])
@@ -188,10 +201,12 @@ def deploy(slot: Slot, runtime: UploadRuntime, names: Mapping[str, str] | None =
     """Deploy a waiting upload, or leave it waiting where its group is busy."""
     given = {**slot.request, **(names or {})}
     for _ in range(_TRIES):
-        if made(slot, runtime):
+        found = startable(slot, runtime)
+        if found is None or made(found, runtime):
             return
+        slot = found
         try:
-            runtime.call("CreateDeployment", given, new_id=lambda: slot.deployment_id)
+            runtime.call("CreateDeployment", given, new_id=partial(str, slot.deployment_id))
             deployed(slot, runtime)
             return  # noqa: TRY300
         except OperationRefused as refused:
@@ -203,7 +218,7 @@ def deploy(slot: Slot, runtime: UploadRuntime, names: Mapping[str, str] | None =
             if waits(slot, given, refused.message, runtime):
                 return
         except TryAgainError:
-            redraw(slot, runtime)
+            startable(slot, runtime)
             raise
     raise TryAgainError(f"{slot.upload.name} cannot be deployed just now: the limit of deployments is reached.")
 
@@ -238,13 +253,22 @@ def waits(slot: Slot, given: Mapping[str, Any], reason: str, runtime: UploadRunt
     return "live" in group
 
 
-def redraw(slot: Slot, runtime: UploadRuntime) -> None:
-    """Where a deployment was recorded and could not be started it has failed: the next try needs another id."""
+def startable(slot: Slot, runtime: UploadRuntime) -> Slot | None:
+    """The slot, under another id where its deployment was recorded and could not be started: that one has ended.
+
+    Returns
+    -------
+    ``None`` where the slot is another upload's by now, or others have dealt with it.
+    """
     try:
-        if runtime.deployments.get(slot.deployment_id)["status"] == "Failed":
-            runtime.uploads.redraw(slot, runtime.new_deployment_id())
+        ended = runtime.deployments.get(slot.deployment_id)
     except DeploymentNotFoundError:
-        return
+        return slot
+    if ended["status"] != "Failed" or ended.get("error") != NOT_STARTED:
+        return slot
+    runtime.uploads.redraw(slot, runtime.new_deployment_id())
+    now = runtime.uploads.slot(slot.group_id)
+    return now if now and now.upload == slot.upload and now.state is SlotState.WAITING else None
 
 
 def refuse(

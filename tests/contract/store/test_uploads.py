@@ -93,9 +93,9 @@ def test_a_newer_upload_takes_the_slot_whatever_became_of_the_older(store: Uploa
     offer = store.offer("g-1", SECOND, {**REQUEST, "description": "the second"}, ids)
     assert offer.before == before
     assert (before.state, before.reason) == (state, "so it is")
-    assert slot(store) == Slot(
-        "g-1", SECOND, "d-2", {**REQUEST, "description": "the second"}, SlotState.WAITING, ""
-    ), "nothing of the older one is left"
+    assert slot(store) == Slot("g-1", SECOND, "d-2", {**REQUEST, "description": "the second"}, SlotState.WAITING, ""), (
+        "nothing of the older one is left"
+    )
 
 
 def test_an_older_upload_never_gets_the_slot_back(store: Uploads, ids: Ids) -> None:

@@ -105,9 +105,11 @@ class Watched:
 
     def ended(self, deployment_id: str) -> None:
         """What the stream tells when a deployment has ended."""
+        app.run({"Records": self.record_of(deployment_id)}, self.runtime)
+
+    def record_of(self, deployment_id: str) -> list[Any]:
         item = self.account.deployment(deployment_id)
-        told = record({**item, "status": "InProgress"}, item)
-        app.run({"Records": [told]}, self.runtime)
+        return [record({**item, "status": "InProgress"}, item)]
 
     @property
     def deployed(self) -> dict[str, str]:

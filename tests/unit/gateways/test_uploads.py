@@ -52,9 +52,7 @@ def test_a_look_gives_etag_beginning_metadata_and_tags(releases: Releases) -> No
     etag = releases.put(b"content", Metadata={"tidegate-group": "prod"}, Tagging="tidegate%3Aapplication=shop&b=")[
         "ETag"
     ]
-    expected = Look(
-        etag.strip('"'), b"content", {"tidegate-group": "prod"}, {"tidegate:application": "shop", "b": ""}
-    )
+    expected = Look(etag.strip('"'), b"content", {"tidegate-group": "prod"}, {"tidegate:application": "shop", "b": ""})
     assert releases.objects.look(upload()) == expected
 
 
@@ -129,7 +127,7 @@ def test_what_a_role_may_not_read_is_denied_and_not_gone(cloud: Callable[[str], 
         aws_secret_access_key=key["SecretAccessKey"],
     )
     reading = set_initial_no_auth_action_count(0)(lambda: UploadedObjects(client).look(upload()))
-    with pytest.raises(DeniedError, match="reading s3://releases/shop/app v1.zip: AccessDenied"):
+    with pytest.raises(DeniedError, match=r"reading s3://releases/shop/app v1\.zip: AccessDenied"):
         reading()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 TERMINAL: Final = frozenset({"Succeeded", "Failed", "Stopped"})
@@ -68,3 +69,10 @@ class ErrorCode:
     REVISION_MISSING: Final = "REVISION_MISSING"
     THROTTLED: Final = "THROTTLED"
     TIMEOUT: Final = "TIMEOUT"
+
+
+#: Why a deployment was ended whose execution could not be started: nothing of it was done.
+NOT_STARTED: Final[Mapping[str, str]] = {
+    "code": ErrorCode.INTERNAL_ERROR,
+    "message": "The deployment's execution could not be started; deploy again.",
+}

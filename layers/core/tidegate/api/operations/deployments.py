@@ -18,6 +18,7 @@ from tidegate.api.rules.revisions import check_location
 from tidegate.api.rules.settings import platform_of
 from tidegate.api.rules.styles import IN_PLACE, filled_style
 from tidegate.api.services import Call, ExecutionsBusyError
+from tidegate.model.deployment import NOT_STARTED
 from tidegate.model.names import DEFAULT_CONFIGS, revision_key
 from tidegate.store.deployments import LIVE_STATUSES, OVERVIEW
 from tidegate.store.errors import DeploymentExistsError
@@ -128,10 +129,7 @@ def _start(call: Call, deployment: Item) -> None:
             deployment_id,
             status="Failed",
             now=call.services.clock(),
-            error={
-                "code": "INTERNAL_ERROR",
-                "message": "The deployment's execution could not be started; deploy again.",
-            },
+            error=NOT_STARTED,
         )
         message = (
             f"The execution of deployment {deployment_id} could not be started; the deployment was ended as Failed."
