@@ -2,15 +2,17 @@
 
 import os
 import stat
-from typing import Callable, Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
+from typing import Callable, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
 
 from tidegate_runner.files import describe, make_folder
+from tidegate_runner.many import PathSet
 from tidegate_runner.paths import HostPaths, logical_path
 from tidegate_runner.system import IS_WINDOWS, PLAIN, is_ours
 
 _CONTEXT = "semanage\0"
 # A path with a line break would be two lines: it is written with that and "%" as %0A and %25 behind this mark.
 _QUOTED = "quoted\0"
+_BLOCK = 64 * 1024
 PARTIAL_PREFIX = ".tidegate-part-"
 
 
@@ -20,9 +22,9 @@ def partial_name(group_id: str) -> str:
 
 
 class Forecast(NamedTuple):
-    """What undoing would do: paths that go (newest first), and directories that stay for what else they hold."""
+    """What undoing would do: paths that go, and directories that stay for what else they hold."""
 
-    removed: Tuple[str, ...]
+    removed: PathSet
     kept: Tuple[str, ...]
 
 
@@ -36,23 +38,40 @@ class CleanupRecord:
         self._descriptor: Optional[int] = None
 
     def lines(self) -> List[str]:
-        """Read the record. A last line without its end was being written in a crash and does not count."""
+        """Read the record, newest first. Long ones are better read by ``newest_first``."""
+        return list(self.newest_first())
+
+    def newest_first(self) -> Iterator[str]:
+        """Read the record backwards.
+
+        A last line without its end was being written in a crash and does not count.
+        """
         if not self._is_trustworthy():
-            return []
+            return
         with open(self.path, "rb") as stream:
-            lines = [_unquoted(os.fsdecode(line)) for line in stream.read().split(b"\n")[:-1] if line]
-        return [logical_path(line) for line in lines] if IS_WINDOWS else lines
+            left, rest, is_cut = stream.seek(0, os.SEEK_END), b"", True
+            while left > 0:
+                size = min(_BLOCK, left)
+                left -= size
+                stream.seek(left)
+                lines = (stream.read(size) + rest).split(b"\n")
+                rest = lines[0]
+                for line in reversed(lines[1:]):
+                    if line and not is_cut:
+                        yield _path_of(line)
+                    is_cut = False
+            if rest and not is_cut:
+                yield _path_of(rest)
 
     def paths(self) -> FrozenSet[str]:
-        return frozenset(line for line in self.lines() if not line.startswith(_CONTEXT))
+        return frozenset(line for line in self.newest_first() if not line.startswith(_CONTEXT))
 
     def forecast(self) -> Forecast:
         """Tell what ``undo`` would remove and keep, without touching anything."""
-        removed: Dict[str, None] = {}
+        removed = PathSet()
         kept: List[str] = []
-        contents: Dict[str, Set[str]] = {}
-        for line in reversed(self.lines()):
-            if line.startswith(_CONTEXT) or line in removed:
+        for line in self.newest_first():
+            if line.startswith(_CONTEXT):
                 continue
             real = self._host.at(line)
             status = _status(real)
@@ -60,21 +79,19 @@ class CleanupRecord:
                 continue
             if stat.S_ISDIR(status.st_mode):
                 # What is written beside a file on its way is ours as well.
-                left = set(os.listdir(real)) - contents.get(line, set()) - {partial_name(self._group_id)}
+                left = set(os.listdir(real)).difference(removed.names(line), (partial_name(self._group_id),))
                 if left or os.path.ismount(real):
                     kept.append(line)
                     continue
-            removed[line] = None
-            parent, _, name = line.rpartition("/")
-            contents.setdefault(parent, set()).add(name)
-        return Forecast(tuple(removed), tuple(kept))
+            removed.add(line)
+        return Forecast(removed, tuple(kept))
 
     def undo(self, log: Callable[[str], None]) -> None:
         """Remove what is recorded, newest first, then the record."""
-        removed, kept = 0, []
-        lines = self.lines()
-        self._remove_partials(lines)
-        for line in reversed(lines):
+        removed, number, kept = 0, 0, []
+        self._remove_partials()
+        for line in self.newest_first():
+            number += 1
             if line.startswith(_CONTEXT):
                 self._forget_context(line[len(_CONTEXT) :])
                 continue
@@ -82,8 +99,8 @@ class CleanupRecord:
             removed += gone
             if stays:
                 kept.append(line)
-        if lines:
-            log("Removed %d of %d files and directories of the last install." % (removed, len(lines)))
+        if number:
+            log("Removed %d of %d files and directories of the last install." % (removed, number))
         for path in kept:
             log("Kept the directory %s: it holds files the last install did not make." % path)
         if os.path.lexists(self.path):
@@ -115,10 +132,10 @@ class CleanupRecord:
             return False
         return stat.S_ISREG(status.st_mode) and is_ours(status, self.path)
 
-    def _remove_partials(self, lines: List[str]) -> None:
+    def _remove_partials(self) -> None:
         """Remove files whose copying a crash cut short."""
         name = partial_name(self._group_id)
-        for folder in {os.path.dirname(line) for line in lines if not line.startswith(_CONTEXT)}:
+        for folder in {os.path.dirname(line) for line in self.newest_first() if not line.startswith(_CONTEXT)}:
             partial = os.path.join(self._host.at(folder), name)
             if os.path.lexists(partial):
                 os.unlink(partial)
@@ -170,6 +187,11 @@ def _quoted(path: str) -> str:
     if "\n" not in path:
         return path
     return _QUOTED + path.replace("%", "%25").replace("\n", "%0A")
+
+
+def _path_of(line: bytes) -> str:
+    path = _unquoted(os.fsdecode(line))
+    return logical_path(path) if IS_WINDOWS else path
 
 
 def _unquoted(line: str) -> str:

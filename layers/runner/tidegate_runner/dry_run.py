@@ -116,10 +116,11 @@ def _planned_scripts(order: Order, host: HostPaths) -> Tuple[List[PlannedScripts
 
 def _with_files(found: InstallPlan, order: Order, host: HostPaths, archive: str) -> InstallPlan:
     logical = DeploymentPaths.of(host, order.group_id, order.deployment_id).logical_archive
-    forecast = CleanupRecord(host, order.group_id).forecast()
+    record = CleanupRecord(host, order.group_id)
+    forecast = record.forecast()
     view = View(host, forecast.removed, (logical, archive))
     plan = make_plan(order.appspec, effective_behavior(order), logical, view)
-    found = _told(found, plan, host, forecast, order.group_id)
+    found = _told(found, plan, host, record, forecast, order.group_id)
     try:
         plan.refuse()
     except EventError as error:
@@ -127,7 +128,9 @@ def _with_files(found: InstallPlan, order: Order, host: HostPaths, archive: str)
     return found
 
 
-def _told(found: InstallPlan, plan: Plan, host: HostPaths, forecast: Forecast, group_id: str) -> InstallPlan:
+def _told(
+    found: InstallPlan, plan: Plan, host: HostPaths, record: CleanupRecord, forecast: Forecast, group_id: str
+) -> InstallPlan:
     written = [change.destination for change in plan.instructions if isinstance(change, Copy)]
     folders = [change.directory for change in plan.instructions if isinstance(change, MakeFolder)]
     there = {path for path in written + folders if os.path.lexists(host.at(path))}
@@ -136,13 +139,15 @@ def _told(found: InstallPlan, plan: Plan, host: HostPaths, forecast: Forecast, g
     again = files | set(folders)
     owners = owners_of([one.path for one in plan.in_the_way], host, group_id)
     return found._replace(
-        instructions=plan.instructions,
+        instructions=list(plan.instructions),
         created=[path for path in _in_order(plan) if path not in there],
         changed=[
             path for path in _in_order(plan) if path in replaced and (path in files or not _is_folder(host.at(path)))
         ],
         kept=plan.retained + list(forecast.kept),
-        deleted=[path for path in forecast.removed if path not in again],
+        deleted=[
+            path for path in dict.fromkeys(record.newest_first()) if path in forecast.removed and path not in again
+        ],
         collisions=[Collision(one.path, one.needed, *owners[one.path]) for one in plan.in_the_way],
         warnings=plan.warnings,
     )

@@ -4,7 +4,8 @@ import errno
 import json
 import os
 import stat
-from typing import Any, Callable, Dict, Iterator, List
+from itertools import islice
+from typing import Any, Callable, Dict, Iterable, Iterator
 
 from tidegate_runner.access import set_acl, set_context
 from tidegate_runner.cleanup import CleanupRecord, partial_name
@@ -60,11 +61,12 @@ def install(order: Order, host: HostPaths, log: Callable[[str], None]) -> None:
     Pointers(host, order.group_id).set_last_successful(place)
 
 
-def _as_json(instructions: List[Instruction]) -> Iterator[bytes]:
+def _as_json(instructions: Iterable[Instruction]) -> Iterator[bytes]:
     yield b'{"instructions": ['
-    for first in range(0, len(instructions), _AT_ONCE):
-        some = [instruction.to_json() for instruction in instructions[first : first + _AT_ONCE]]
-        yield (", " if first else "").encode("ascii") + json.dumps(some)[1:-1].encode("ascii")
+    left, between = iter(instructions), ""
+    for some in iter(lambda: [instruction.to_json() for instruction in islice(left, _AT_ONCE)], []):
+        yield (between + json.dumps(some)[1:-1]).encode("ascii")
+        between = ", "
     yield b"]}"
 
 
@@ -87,6 +89,8 @@ def refuse_unusable(appspec: Dict[str, Any]) -> None:
 
 def _name_owners(plan: Plan, host: HostPaths, group: str) -> Plan:
     """Say beside each path in the way which other group's install made it."""
+    if not plan.in_the_way:
+        return plan
     owners = owners_of([found.path for found in plan.in_the_way], host, group)
     named = []
     for found in plan.in_the_way:
@@ -96,7 +100,7 @@ def _name_owners(plan: Plan, host: HostPaths, group: str) -> Plan:
     return plan._replace(in_the_way=named)
 
 
-def _carry_out(plan: List[Instruction], host: HostPaths, group: str, record: CleanupRecord) -> None:
+def _carry_out(plan: Iterable[Instruction], host: HostPaths, group: str, record: CleanupRecord) -> None:
     record.start()
     partial = partial_name(group)
     copy = _copier()

@@ -1,18 +1,20 @@
 """The ``permissions`` section: which paths get which owner, mode, ACL and SELinux context."""
 
 import re
-from typing import Any, Callable, Dict, List, Pattern, Set
+from typing import Any, Callable, Dict, List, Pattern, Set, Union
 
 from tidegate_runner.errors import EventError
 from tidegate_runner.instructions import ChangeMode, ChangeOwner, Instruction, SetAcl, SetContext
+from tidegate_runner.many import Destinations
 from tidegate_runner.paths import logical_path
 
+Copies = Union[Dict[str, str], Destinations]
 _EVERYTHING = "**"
 
 
 def plan_permissions(
     entries: List[Dict[str, Any]],
-    copies: Dict[str, str],
+    copies: Copies,
     folders: Set[str],
     is_folder: Callable[[str], bool],
     warn: Callable[[str], None],
@@ -95,7 +97,7 @@ def _file_object(entry: Dict[str, Any], target: str) -> List[str]:
     return [target]
 
 
-def _below(entry: Dict[str, Any], target: str, copies: Dict[str, str], folders: Set[str]) -> List[str]:
+def _below(entry: Dict[str, Any], target: str, copies: Copies, folders: Set[str]) -> List[str]:
     """Give what lies strictly below a directory; patterns and exceptions look at direct children only."""
     prefix = target.rstrip("/") + "/"
     wanted = None if entry["pattern"] == _EVERYTHING else _name_pattern(entry["pattern"])

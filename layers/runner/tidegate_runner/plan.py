@@ -6,10 +6,11 @@ taken for absent, so whatever stands in the way is found while the host still ha
 
 import os
 import posixpath
-from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Set, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Set, Tuple, Union
 
 from tidegate_runner.errors import EventError
-from tidegate_runner.instructions import Copy, Instruction, MakeFolder
+from tidegate_runner.instructions import Copy, MakeFolder
+from tidegate_runner.many import Destinations, Instructions, PathSet
 from tidegate_runner.paths import HostPaths, destination_path, drive_of
 from tidegate_runner.permissions import plan_permissions
 from tidegate_runner.system import IS_WINDOWS
@@ -23,10 +24,16 @@ _LISTED = 50
 class View:
     """The host's files as they will be once the paths in `forgotten` are gone."""
 
-    def __init__(self, host: HostPaths, forgotten: Iterable[str] = (), archive: Tuple[str, str] = ("", "")) -> None:
+    def __init__(
+        self, host: HostPaths, forgotten: Union[PathSet, Iterable[str]] = (), archive: Tuple[str, str] = ("", "")
+    ) -> None:
         """Take also a logical folder that is elsewhere for now, and the real one that stands for it."""
         self._host = host
-        self._forgotten = frozenset(same(path) for path in forgotten) if IS_WINDOWS else frozenset(forgotten)
+        self._forgotten: Union[PathSet, FrozenSet[str]]
+        if IS_WINDOWS:
+            self._forgotten = frozenset(same(path) for path in forgotten)
+        else:
+            self._forgotten = forgotten if isinstance(forgotten, PathSet) else frozenset(forgotten)
         self._archive = archive
 
     def is_folder(self, path: str) -> bool:
@@ -38,6 +45,12 @@ class View:
 
     def _is_forgotten(self, path: str) -> bool:
         return (same(path) if IS_WINDOWS else path) in self._forgotten
+
+    def known_name(self, folder: str, name: str) -> str:
+        """Give a name as it is kept among what is forgotten, where it is."""
+        if isinstance(self._forgotten, PathSet):
+            return self._forgotten.kept(folder, name) or name
+        return name
 
     def real(self, path: str) -> str:
         logical, real = self._archive
@@ -57,7 +70,7 @@ class InTheWay(NamedTuple):
 class Plan(NamedTuple):
     """What an Install would do, and what keeps it from doing so."""
 
-    instructions: List[Instruction]
+    instructions: Instructions
     in_the_way: List[InTheWay]
     retained: List[str]
     missing: List[str]
@@ -104,18 +117,18 @@ def make_plan(appspec: Dict[str, Any], behavior: str, archive: str, view: View) 
     warnings: List[str] = []
     permissions = appspec.get("permissions") or []
     if IS_WINDOWS:
-        refuse_doubles((source, destination) for destination, source in planner.copies.items())
+        refuse_doubles((copy.source, copy.destination) for copy in planner.instructions if isinstance(copy, Copy))
         if permissions:
             raise EventError("permissions are not supported on Windows; set rights in a script")
-    changes = plan_permissions(permissions, planner.copies, planner.folders, view.is_folder, warnings.append)
-    instructions = planner.instructions + changes
-    return Plan(instructions, planner.in_the_way, planner.retained, planner.missing, warnings)
+    copies = Destinations(planner.instructions)
+    for change in plan_permissions(permissions, copies, planner.folders, view.is_folder, warnings.append):
+        planner.instructions.append(change)
+    return Plan(planner.instructions, planner.in_the_way, planner.retained, planner.missing, warnings)
 
 
 class _Planner:
     def __init__(self, behavior: str, archive: str, view: View) -> None:
-        self.instructions: List[Instruction] = []
-        self.copies: Dict[str, str] = {}
+        self.instructions = Instructions()
         self.folders: Set[str] = set()
         self.in_the_way: List[InTheWay] = []
         self.retained: List[str] = []
@@ -147,8 +160,8 @@ class _Planner:
         self._make_folders(destination)
         prefix = destination.rstrip("/") + "/"
         with os.scandir(real) as found:
-            entries = sorted((entry.name, entry.is_dir()) for entry in found)
-        for name, is_folder in entries:
+            entries = sorted((entry.is_dir(), entry.name) for entry in found)
+        for is_folder, name in entries:  # files first
             if is_folder:
                 self._add_folder(source + "/" + name, prefix + name, above | {real})
             else:
@@ -158,10 +171,11 @@ class _Planner:
         if path in self._known:
             return
         self._make_folders(posixpath.dirname(path))
-        if path in self.copies:
+        source = self.instructions.source_of(path)
+        if source is not None:
             raise EventError(
                 "The AppSpec file includes an mkdir command more than once for the same destination path: %s is to be "
-                "a file (from %s) and a directory" % (path, self.copies[path])
+                "a file (from %s) and a directory" % (path, source)
             )
         if not self._view.is_folder(path):
             if self._view.exists(path):
@@ -171,10 +185,11 @@ class _Planner:
         self._known.add(path)
 
     def _add_file(self, source: str, destination: str) -> None:
-        if destination in self.copies:
+        other = self.instructions.source_of(destination)
+        if other is not None:
             raise EventError(
                 "The AppSpec file specifies two source files named %s and %s for the same destination %s"
-                % (self.copies[destination], source, destination)
+                % (other, source, destination)
             )
         if destination in self.folders:
             raise EventError(
@@ -182,12 +197,12 @@ class _Planner:
                 "planned as a directory" % (source, destination)
             )
         # In a folder that is made now there can be nothing.
-        is_new = destination.rpartition("/")[0] in self.folders
+        folder, _, name = destination.rpartition("/")
+        is_new = folder in self.folders
         if not is_new and self._view.exists(destination) and not self._may_replace(destination):
             self.retained.append(destination)
             return
-        self.copies[destination] = source
-        self.instructions.append(Copy(source, destination))
+        self.instructions.copy(source.rpartition("/")[0], folder, self._view.known_name(folder, name))
 
     def _may_replace(self, destination: str) -> bool:
         if self._behavior == "RETAIN":

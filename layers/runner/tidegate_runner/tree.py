@@ -5,6 +5,7 @@ can be written through one. Links come last, and each is then resolved to see th
 """
 
 import os
+import stat
 from typing import BinaryIO, Dict, NamedTuple, Optional, Set, Tuple, Union
 
 from tidegate_runner.errors import EventError
@@ -41,7 +42,6 @@ class Tree:
         self._size = 0
         self._folders: Dict[str, _Folder] = {}
         self._links: Dict[str, Tuple[str, Owner]] = {}
-        self._files: Set[str] = set()  # regular ones: links are made at the end
         self._made: Set[str] = {""}
         make_folder(root)
 
@@ -80,13 +80,19 @@ class Tree:
     ) -> None:
         """Write a file of exactly `size` bytes; a member of the same name that came earlier is replaced."""
         real = self._place(name)
-        self._files.add(real[len(self.root) + 1 :])
         self._size += size
         if size < 0:
             raise EventError("The bundle is damaged: %r has a size below nothing." % name)
         if self._size > self._limits.size or self._size > self._limits.size_by_ratio:
             self._refuse_size(self._size, "stopped at %r" % name)
-        descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN
+        try:
+            descriptor = os.open(real, flags, 0o600)
+        except FileExistsError:
+            if IS_WINDOWS and os.path.basename(real) not in os.listdir(os.path.dirname(real)):
+                raise  # another name there, and the same file here
+            os.unlink(real)
+            descriptor = os.open(real, flags, 0o600)
         try:
             left = size
             while left > 0:
@@ -103,15 +109,18 @@ class Tree:
 
     def add_hard_link(self, name: str, target: str) -> None:
         existing = safe_name(target)
-        if existing not in self._files:
+        if not self._is_file(existing):
             raise EventError("The bundle's hard link %r names %r, which is no earlier file of it." % (name, target))
         if safe_name(name) != existing:
             real = self._place(name)
+            if self._is_file(safe_name(name)):
+                os.unlink(real)
             os.link(os.path.join(self.root, existing), real)
-            self._files.add(safe_name(name))
 
     def add_symbolic_link(self, name: str, target: str, owner: Owner = None) -> None:
-        self._place(name)
+        real = self._place(name)
+        if self._is_file(safe_name(name)):
+            os.unlink(real)
         if not target or "\0" in target or len(target) > 4095:
             raise EventError("The bundle's link %r has no usable target." % name)
         if target.startswith("/"):
@@ -135,7 +144,7 @@ class Tree:
                 os.close(descriptor)
 
     def _place(self, name: str) -> str:
-        """Give the real path for a member that is no folder; one of the same name that came earlier is removed."""
+        """Give the real path for a member that is no folder; a link of the same name that came earlier is forgotten."""
         path = safe_name(name)
         if not path:
             raise EventError("The bundle holds a member without a name.")
@@ -145,11 +154,15 @@ class Tree:
         if path in self._made:
             raise EventError("The bundle holds %r both as a folder and as a file." % name)
         real = self.root + "/" + path
-        if path in self._files:
-            os.unlink(real)
-            self._files.discard(path)
         self._links.pop(path, None)
         return real
+
+    def _is_file(self, path: str) -> bool:
+        """Tell whether a regular file is there. There are no links yet, so what is asked is the tree."""
+        try:
+            return stat.S_ISREG(os.lstat(self.root + "/" + path).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def _make_folder(self, path: str) -> None:
         walked = ""
@@ -159,9 +172,10 @@ class Tree:
                 continue
             if walked in self._links:
                 raise EventError("The bundle holds %r below a link." % path)
-            if walked in self._files:
-                raise EventError("The bundle holds %r both as a file and as a folder." % walked)
-            os.mkdir(self.root + "/" + walked, 0o755)
+            try:
+                os.mkdir(self.root + "/" + walked, 0o755)
+            except FileExistsError:
+                raise EventError("The bundle holds %r both as a file and as a folder." % walked) from None
             self._made.add(walked)
 
 
