@@ -41,48 +41,63 @@ class PathSet:
         return self._names.get(folder, [])
 
 
-class _Run(NamedTuple):
-    """Copies from one folder to another, one behind the other and in the order of their names."""
+class _Files:
+    """Files that go from one folder to another, in the order of their names."""
 
-    source: str
-    destination: str
-    names: List[str]
+    def __init__(self, source: str, destination: str) -> None:
+        self.source = source
+        self.destination = destination
+        self.names: List[str] = []
+
+
+class _Run(NamedTuple):
+    """Some files of a folder, one behind the other: up to `end`, where the next run of it begins."""
+
+    files: _Files
+    begin: int
+    end: int
 
 
 class Instructions:
-    """Instructions in order. Files of a folder that follow each other are kept by their names."""
+    """Instructions in order. Of copies only the names are kept, by folder."""
 
     def __init__(self) -> None:
         self._kept: List[Union[Instruction, _Run]] = []
-        self._runs: Dict[str, List[_Run]] = {}
+        self._files: Dict[str, List[_Files]] = {}
 
     def append(self, instruction: Instruction) -> None:
         self._kept.append(instruction)
 
     def copy(self, source: str, destination: str, name: str) -> None:
         """Have a file copied from one folder to another."""
+        known = self._files.setdefault(destination, [])
+        if not known or known[-1].source != source or known[-1].names[-1] >= name:
+            known.append(_Files(source, destination))
+        files = known[-1]
+        files.names.append(name)
+        end = len(files.names)
         last = self._kept[-1] if self._kept else None
-        if isinstance(last, _Run) and last[:2] == (source, destination) and last.names[-1] < name:
-            last.names.append(name)
-            return
-        run = _Run(source, destination, [name])
-        self._kept.append(run)
-        self._runs.setdefault(destination, []).append(run)
+        if isinstance(last, _Run) and last.files is files:
+            self._kept[-1] = last._replace(end=end)
+        else:
+            self._kept.append(_Run(files, end - 1, end))
 
     def source_of(self, destination: str) -> Optional[str]:
         """Give what is copied to a path."""
         folder, _, name = destination.rpartition("/")
-        for run in self._runs.get(folder, ()):
-            place = bisect_left(run.names, name)
-            if place < len(run.names) and run.names[place] == name:
-                return run.source + "/" + name
+        for files in self._files.get(folder, ()):
+            place = bisect_left(files.names, name)
+            if place < len(files.names) and files.names[place] == name:
+                return files.source + "/" + name
         return None
 
     def __iter__(self) -> Iterator[Instruction]:
         for kept in self._kept:
             if isinstance(kept, _Run):
-                for name in kept.names:
-                    yield Copy(kept.source + "/" + name, kept.destination + "/" + name)
+                source, destination = kept.files.source + "/", kept.files.destination + "/"
+                for place in range(kept.begin, kept.end):
+                    name = kept.files.names[place]
+                    yield Copy(source + name, destination + name)
             else:
                 yield kept
 

@@ -160,8 +160,8 @@ class _Planner:
         self._make_folders(destination)
         prefix = destination.rstrip("/") + "/"
         with os.scandir(real) as found:
-            entries = sorted((entry.is_dir(), entry.name) for entry in found)
-        for is_folder, name in entries:  # files first
+            entries = sorted((entry.name, entry.is_dir()) for entry in found)
+        for name, is_folder in entries:
             if is_folder:
                 self._add_folder(source + "/" + name, prefix + name, above | {real})
             else:

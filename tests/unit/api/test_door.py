@@ -80,6 +80,12 @@ def test_a_wrong_type_is_named_with_its_place(world: World, operation: str, give
     assert caught.value.code == "SerializationException"
 
 
+def test_a_long_name_of_a_filter_does_not_fill_the_message(world: World) -> None:
+    with pytest.raises(Refused) as caught:
+        world.call("ListDeploymentTargets", deploymentId="d-ABCDEF123", targetFilters={"k" * 3000: ["\0"]})
+    assert len(str(caught.value)) < 400
+
+
 def test_nulls_and_unknown_members_are_passed_over(world: World) -> None:
     world.call("CreateApplication", applicationName="shop", computePlatform=None, tags=None, novelty=[1])
     assert world.call("ListApplications") == {"applications": ["shop"]}

@@ -51,7 +51,7 @@ def test_links_to_files_stay_links_and_links_to_folders_are_followed(paths, tmp_
     (tmp_path / "archive" / "file").symlink_to("real/a")
     (tmp_path / "archive" / "nowhere").symlink_to("gone")
     assert targets(plan(paths, ("/", "/srv"))) == [
-        "/srv", "/srv/file", "/srv/nowhere", "/srv/folder", "/srv/folder/a", "/srv/real", "/srv/real/a",
+        "/srv", "/srv/file", "/srv/folder", "/srv/folder/a", "/srv/nowhere", "/srv/real", "/srv/real/a",
     ]  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def _list(shape: Any, value: Any, path: str) -> list[Any]:
 
 def _map(shape: Any, value: Any, path: str) -> dict[str, Any]:
     _expect(isinstance(value, dict), "an object", value, path)
-    return {key: _read(shape.value, each, _join(path, key)) for key, each in value.items() if each is not None}
+    return {key: _read(shape.value, each, _join(path, _named(key))) for key, each in value.items() if each is not None}
 
 
 def _is_text(value: Any) -> bool:
@@ -137,7 +137,7 @@ class _Constraints:
         elif shape.type_name == "map":
             for key, each in value.items():
                 self.check_texts(shape.key, key, path)
-                self.check_texts(shape.value, each, _join(path, key))
+                self.check_texts(shape.value, each, _join(path, _named(key)))
         elif shape.type_name == "string":
             self._text(shape, value, path)
 
@@ -176,6 +176,11 @@ def _shown(shape: Any, value: Any) -> Any:
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
+
+
+def _named(key: str) -> str:
+    """A map's key, which may be anything, short enough to stand in a message."""
+    return key if len(key) <= 60 else f"{key[:57]}..."
 
 
 def _short(value: Any) -> str:
