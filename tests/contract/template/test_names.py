@@ -184,7 +184,7 @@ def test_the_fleet_never_travels_through_the_machine() -> None:
 
 
 def test_every_setting_that_functions_read_is_set_and_none_that_nobody_reads() -> None:
-    read = set(re.findall(r'"(TIDEGATE_[A-Z_]+)"', (ROOT / "layers/core/tidegate/runtime.py").read_text()))
+    read = set(re.findall(r'"(TIDEGATE_[A-Z_]+)"', (ROOT / "layers/core/tidegate/settings.py").read_text()))
     optional = {"TIDEGATE_RUNNER_ARCHIVE"}  # has a default, which is where the layer puts it
     given = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     assert {name for name in given if name.startswith("TIDEGATE_")} == read - optional
