@@ -22,7 +22,7 @@ logger = Logger()
 
 def run(state: State, runtime: Runtime) -> State:
     """End the deployment; or, after an error with targets in flight, let them finish first (verdict WAIT)."""
-    deployment_id, generation = state["deploymentId"], state["generation"]
+    deployment_id = state["deploymentId"]
     deployment = runtime.own_deployment(state)
     if deployment is None:
         return _already_ended(state, runtime)
