@@ -8,10 +8,10 @@ from typing import Any
 
 from tidegate.model.deployment import RESTART
 from tidegate.model.names import revision_key
-from tidegate.store.deployment_items import deployment_key, last_info, still_live, with_keys
+from tidegate.store.deployment_items import deployment_key, last_info, live_key, made, still_live
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
-from tidegate.store.table import Absent, All, Equals, Item, Put, Update, Write
+from tidegate.store.table import All, Delete, Equals, Item, Update, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,17 @@ class Ending:
     def with_group(self, deployment: Item) -> list[Write]:
         """The writes that end a deployment which holds its group's lock."""
         writes: list[Write] = [self.of_deployment(deployment, alone=False), self._of_group(deployment)]
+        writes.append(Delete(live_key(deployment["deploymentId"])))
         if self.rollback:
             application, location = self.rollback["applicationName"], self.rollback["location"]
             description = f"Registered by deployment {self.rollback['deploymentId']}"
-            writes.append(Put(with_keys(self.rollback), Absent()))
+            writes += made(self.rollback)
             writes.append(revision_use(application, location, description=description, now=self.now))
         return writes
+
+    def alone(self, deployment: Item) -> list[Write]:
+        """The writes that end a deployment without its group."""
+        return [self.of_deployment(deployment, alone=True), Delete(live_key(deployment["deploymentId"]))]
 
     def of_deployment(self, deployment: Item, *, alone: bool) -> Update:
         """The write that ends the deployment; ``alone``: without its group, so without a rollback."""
