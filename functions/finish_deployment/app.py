@@ -48,7 +48,7 @@ def run(state: State, runtime: Runtime) -> State:
     runtime.targets.ended(deployment, lost, now)
     census = ledger.census()
     attempted = census.succeeded + census.failed
-    rollback = _rollback_plan(deployment, status, attempted, runtime)
+    rollback = _rollback_plan(deployment, (status, verdict.code), attempted, runtime)
     _tell(state, loaded, ledger, _last_words(state, status, closing, ledger, rollback), runtime, now)
     finished = runtime.deployments.finish(
         deployment_id,
@@ -77,6 +77,8 @@ def fault_of(state: State, now: float) -> Closing | None:
     except (ValueError, AttributeError):
         told = ""
     logger.error("a step failed for good", error=name, cause=told)
+    if name == "AlarmsUnreadError":
+        return Closing("Stopped", ErrorCode.ALARM_ACTIVE, told, now)
     code = ErrorCode.THROTTLED if name == "ThrottledError" else ErrorCode.INTERNAL_ERROR
     return Closing(
         "Failed", code, f"A step of the deployment failed after retries ({name}): {told or 'no message'}", now
@@ -122,14 +124,17 @@ def _settled(
     return settled, skipped_rows, lost_rows
 
 
-def _rollback_plan(deployment: Mapping[str, Any], status: str, attempted: int, runtime: Runtime) -> RollbackPlan | None:
+def _rollback_plan(
+    deployment: Mapping[str, Any], end: tuple[str, str], attempted: int, runtime: Runtime
+) -> RollbackPlan | None:
+    """``end``: status and error code."""
     try:
         group = runtime.groups.of_deployment(deployment)
     except DeploymentGroupNotFoundError:
-        plan = plan_rollback(deployment, status, None, attempted)
+        plan = plan_rollback(deployment, *end, None, attempted)
         reason = "The deployment group is gone, so nothing is rolled back."
         return plan and RollbackPlan(False, "DEPLOYMENT_GROUP_MISSING", reason)
-    return plan_rollback(deployment, status, group.get("lastGood"), attempted)
+    return plan_rollback(deployment, *end, group.get("lastGood"), attempted)
 
 
 def _tell(

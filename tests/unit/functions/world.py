@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from tests.unit.functions.alarm_states import AlarmStates
 from tests.unit.functions.hosts import Clock, Fleet, Host, Orders
 from tests.unit.functions.machine import Execution, Json, Killed, StepError
 
@@ -92,6 +93,7 @@ class Account:
         self.hosts, self.orders, self.bundles = hosts, Orders(self.clock), Bundles()
         self.fleet = Fleet(self.clock, hosts, self.orders)
         self.fleet.ended = self._ended
+        self.alarms = AlarmStates(self)
         self.queue: list[tuple[str, int]] = []
         self.executions: dict[str, Execution] = {}
         self.before: Callable[[str, Json], None] = lambda _name, _state: None
@@ -123,6 +125,7 @@ class Account:
             "nodes": self.fleet,
             "orders": self.orders,
             "bundles": self.bundles,
+            "alarms": self.alarms,
             "executions": self,
         }
         for name, port in ports.items():
