@@ -22,7 +22,7 @@ from tidegate.rollout.alarms import alarm_closing, missing_alarms, unread
 from tidegate.rollout.dispatch import worded
 from tidegate.rollout.projection import ended_events, merged_events, pending_events
 from tidegate.rollout.traffic import fault_sightings, traffic_sightings
-from tidegate.runtime import Runtime, State, step
+from tidegate.runtime import Runtime, State, kept, step
 from tidegate.store.targets import TargetRow
 from tidegate.target_rows import target_row
 
@@ -66,11 +66,14 @@ def run(state: State, runtime: Runtime) -> State:
     runtime.ledgers.commit(deployment_id, generation, loaded, verdict.ledger, decisions, now)
     runtime.signals.clear_changed(deployment_id, signal)
     return {
-        "deploymentId": deployment_id,
-        "generation": generation,
+        **kept(state),
         "pass": state["pass"] + 1,
         "signal": signal.count,
-        "verdict": "FINISH" if verdict.kind.ends else verdict.kind.value,
+        "verdict": "FINISH"
+        if verdict.kind.ends
+        else "HAND_OVER"
+        if runtime.may_hand_over(state)
+        else verdict.kind.value,
         "heartbeat": max(1, math.ceil(verdict.look_again_at - now)),
     }
 

@@ -17,7 +17,7 @@ from tidegate.model.ledger import Closing, Ledger, Outcome
 from tidegate.model.legs import events_of
 from tidegate.rollout import RollbackPlan, judge, plan_rollback
 from tidegate.rollout.projection import interrupted_events, pending_events
-from tidegate.runtime import Runtime, State, step
+from tidegate.runtime import Runtime, State, kept, step
 from tidegate.store.deployments import rollback_deployment
 from tidegate.store.errors import DeploymentGroupNotFoundError
 from tidegate.store.ledgers import Loaded, number_decisions
@@ -92,9 +92,8 @@ def _let_finish(
     if before.ledger.closing is None and closed.closing is not None:
         decision = Decision("Verdict", closed.closing.code, closed.closing.reason)
         runtime.ledgers.commit(state["deploymentId"], state["generation"], before, closed, [decision], now)
-    kept = {name: state[name] for name in ("deploymentId", "generation", "pass")}
     signal = runtime.signals.read(state["deploymentId"]).count
-    return {**kept, "signal": signal, "verdict": "WAIT", "heartbeat": max(1, math.ceil(look_again_at - now))}
+    return {**kept(state), "signal": signal, "verdict": "WAIT", "heartbeat": max(1, math.ceil(look_again_at - now))}
 
 
 def _settled(
@@ -188,10 +187,9 @@ def _already_ended(state: State, runtime: Runtime) -> State:
 
 
 def _next(state: State, rollback_id: str | None) -> State:
-    kept = {name: state[name] for name in ("deploymentId", "generation", "pass")}
     if rollback_id:
-        return {**kept, "verdict": "ROLL_BACK", "rollbackDeploymentId": rollback_id}
-    return {**kept, "verdict": "END"}
+        return {**kept(state), "verdict": "ROLL_BACK", "rollbackDeploymentId": rollback_id}
+    return {**kept(state), "verdict": "END"}
 
 
 handler = step(logger, run, cache(Runtime))

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from tidegate.gateways.run_command import RunCommand
 
 State = dict[str, Any]
+
+#: The version of the machine that knows the verdict HAND_OVER.
+HANDS_OVER: Final = 2
 
 
 class Runtime:
@@ -234,6 +237,20 @@ class Runtime:
         deployment = self.deployments.get(state["deploymentId"])
         ours = deployment.get("generation") == state["generation"] and deployment["status"] not in TERMINAL
         return deployment if ours else None
+
+    def may_hand_over(self, state: Mapping[str, Any]) -> bool:
+        """Whether an execution is to be succeeded by the next generation instead of making another pass.
+
+        The machine of an earlier release has no state for it. What it runs into then is the end of its history, and
+        the sweep finds its deployment.
+        """
+        knows = state.get("machineVersion", 1) >= HANDS_OVER
+        return knows and bool(state["pass"] >= self.settings.passes_per_execution)
+
+
+def kept(state: Mapping[str, Any]) -> State:
+    """What goes through the machine unchanged."""
+    return {name: state[name] for name in ("machineVersion", "deploymentId", "generation", "pass") if name in state}
 
 
 def step(

@@ -38,7 +38,9 @@ STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 FUNCTIONS = {name: each for name, each in RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
 
-VERBS = {"Validate", "Select", "Evaluate", "Pick", "Send", "Await", "Finish", "Roll", "Wake", "Notify"}
+VERBS = {"Validate", "Select", "Evaluate", "Pick", "Send", "Await", "Start", "Finish", "Roll", "Wake", "Notify"}
+#: Steps whose failure fails the execution: nothing is left to be ended, or the sweep carries the deployment on.
+ENDS = {"FinishDeployment", "RollBackDeployment", "StartSuccessor"}
 DOORS = {"ApiFunction", "OnRevisionUploadFunction"}  # named after what comes in
 STEP_FUNCTIONS = {name.removesuffix("Function") for name in FUNCTIONS if name not in DOORS}
 
@@ -159,7 +161,7 @@ def test_a_step_is_tried_again_with_bounded_patience_and_jitter(state: str) -> N
     assert (rule["JitterStrategy"], rule["MaxAttempts"] <= 10, rule["MaxDelaySeconds"] <= 60) == ("FULL", True, True)
 
 
-@pytest.mark.parametrize("state", [name for name in TASKS if name not in ("FinishDeployment", "RollBackDeployment")])
+@pytest.mark.parametrize("state", [name for name in TASKS if name not in ENDS])
 def test_what_still_fails_is_finished_with_its_error_kept(state: str) -> None:
     last = TASKS[state]["Catch"][-1]
     assert (last["ErrorEquals"], last["ResultPath"], last["Next"]) == (["States.ALL"], "$.error", "FinishDeployment")
@@ -265,6 +267,7 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
             "AwaitProgressFunction",
             "OnRevisionUploadFunction",
             "RollBackDeploymentFunction",
+            "StartSuccessorFunction",
             "WakeDeploymentFunction",
         },
         "secretsmanager": {"ApiFunction", "ValidateRevisionFunction"},

@@ -63,19 +63,20 @@ class Execution:
     path: list[str] = field(default_factory=list)
     status: str = "RUNNING"
     error: str = ""
+    definition: Json = field(default_factory=lambda: DEFINITION)
     answered: dict[str, Json] = field(default_factory=dict)
     token: str = ""
     retries: list[tuple[str, str]] = field(default_factory=list)
 
     def run(self) -> Execution:
         """Walk from the first state to the end."""
-        name: str | None = DEFINITION["StartAt"]
+        name: str | None = self.definition["StartAt"]
         try:
             while name is not None:
                 assert len(self.path) < MOST_STATES, f"no end: {self.path[-12:]}"
                 self.path.append(name)
                 self.before(name, self.state)
-                name = self._step(name, DEFINITION["States"][name])
+                name = self._step(name, self.definition["States"][name])
         except StepError as error:
             self.status, self.error = "FAILED", f"{error.error}: {error.cause}"
         else:

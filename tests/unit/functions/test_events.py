@@ -30,9 +30,9 @@ def folder(function: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", function.removesuffix("Function")).lower()
 
 
-def rolling_back() -> Account:
-    """A first deployment that succeeds, and one that fails and is rolled back: every state is passed."""
-    account = Account(hosts(2))
+def rolling_back(**env: str) -> Account:
+    """A first deployment that succeeds, and one that fails and is rolled back."""
+    account = Account(hosts(2), **env)
     account.deploy("v1.zip")
     account.run()
     for host in account.hosts.values():
@@ -68,7 +68,7 @@ def test_there_is_an_event_for_every_function() -> None:
 
 
 def test_events_of_steps_have_the_members_that_the_machine_passes() -> None:
-    account = rolling_back()
+    account = rolling_back(TIDEGATE_PASSES_PER_EXECUTION="1")  # every state is passed
     passed: dict[str, list[set[str]]] = {}
     invoke: Callable[[str, Json], Json] = account.invoke
 
@@ -91,6 +91,13 @@ def test_validate_revision() -> None:
     assert item["bundle"]["key"] == "bundles/v1.zip"
     assert json.loads(item["appspec"])["hooks"]["ValidateService"][0]["timeout"] == 30
     assert (item["hookSeconds"], item["status"]) == ({"ValidateService": 30}, "Created")
+
+
+def test_start_successor() -> None:
+    account = at("EvaluateHealth")
+    assert call("start_successor", account) == EVENTS["start_successor"]
+    assert account.deployment("d-000000001")["generation"] == 2
+    assert list(account.executions) == ["d-000000001-1", "d-000000001-2"]
 
 
 def test_select_targets() -> None:
@@ -141,7 +148,13 @@ def test_await_progress() -> None:
 
 def test_finish_deployment() -> None:
     account = at("FinishDeployment")
-    expected = {"deploymentId": "d-000000001", "generation": 1, "pass": 4, "verdict": "END"}
+    expected = {
+        "machineVersion": 2,
+        "deploymentId": "d-000000001",
+        "generation": 1,
+        "pass": 4,
+        "verdict": "END",
+    }
     assert call("finish_deployment", account) == expected
     assert account.deployment("d-000000001")["status"] == "Succeeded"
     assert call("finish_deployment", account) == expected

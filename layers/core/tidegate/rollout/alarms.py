@@ -16,9 +16,7 @@ from tidegate.model.ledger import Closing
 _ALARM = "ALARM"
 
 
-def watched_alarms(
-    override: Mapping[str, Any] | None, configured: Mapping[str, Any] | None
-) -> dict[str, Any] | None:
+def watched_alarms(override: Mapping[str, Any] | None, configured: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The alarms that a new deployment watches, as its item keeps them (``alarms``).
 
     Parameters

@@ -13,9 +13,7 @@ from tidegate.store.table import Delete, Key, Put, Table
 
 def watches_of(deployment: Mapping[str, Any]) -> list[Put]:
     """The writes that make a new deployment findable by its alarms."""
-    return [
-        Put({"PK": pk, "SK": sk, "deploymentId": deployment["deploymentId"]}) for pk, sk in _watch_keys(deployment)
-    ]
+    return [Put({"PK": pk, "SK": sk, "deploymentId": deployment["deploymentId"]}) for pk, sk in _watch_keys(deployment)]
 
 
 def watches_ended(deployment: Mapping[str, Any]) -> list[Delete]:
