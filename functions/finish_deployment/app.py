@@ -53,6 +53,8 @@ def fault_of(state: State, now: float) -> Closing | None:
     except (ValueError, AttributeError):
         told = ""
     logger.error("a step failed for good", error=name, cause=told)
+    if name == "AlarmsUnreadError":
+        return Closing("Stopped", ErrorCode.ALARM_ACTIVE, told, now)
     code = ErrorCode.THROTTLED if name == "ThrottledError" else ErrorCode.INTERNAL_ERROR
     return Closing(
         "Failed", code, f"A step of the deployment failed after retries ({name}): {told or 'no message'}", now

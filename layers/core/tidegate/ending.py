@@ -68,7 +68,7 @@ def end_deployment(
     runtime.targets.show(deployment_id, skipped, now)
     runtime.targets.ended(deployment, lost, now)
     census = ledger.census()
-    rollback = _rollback_plan(deployment, end.status, census.succeeded + census.failed, runtime)
+    rollback = _rollback_plan(deployment, end, census.succeeded + census.failed, runtime)
     _tell(deployment, before, ledger, [*told, *_last_words(end.status, ledger, rollback)], runtime, now)
     return runtime.deployments.finish(
         deployment_id,
@@ -110,14 +110,14 @@ def _settled(
     return settled, skipped_rows, lost_rows
 
 
-def _rollback_plan(deployment: Mapping[str, Any], status: str, attempted: int, runtime: Runtime) -> RollbackPlan | None:
+def _rollback_plan(deployment: Mapping[str, Any], end: End, attempted: int, runtime: Runtime) -> RollbackPlan | None:
     try:
         group = runtime.groups.of_deployment(deployment)
     except DeploymentGroupNotFoundError:
-        plan = plan_rollback(deployment, status, None, attempted)
+        plan = plan_rollback(deployment, end.status, end.code, None, attempted)
         reason = "The deployment group is gone, so nothing is rolled back."
         return plan and RollbackPlan(False, "DEPLOYMENT_GROUP_MISSING", reason)
-    return plan_rollback(deployment, status, group.get("lastGood"), attempted)
+    return plan_rollback(deployment, end.status, end.code, group.get("lastGood"), attempted)
 
 
 def _tell(

@@ -74,7 +74,7 @@ def _look_after(deployment: Mapping[str, Any], runtime: Runtime) -> str:
     if revival.gives_up:
         _give_up(deployment, revival, runtime)
         return "given up"
-    changes = {"revivals": revival.revivals}
+    changes = {"revivals": revival.revivals, "revivedTime": now}
     runtime.ledgers.take_over(deployment_id, generation, loaded, changes, [revival.decision], now)
     runtime.executions.start(deployment_id, generation + 1)
     return "revived"

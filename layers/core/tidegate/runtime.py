@@ -15,6 +15,7 @@ from aws_lambda_powertools import Logger
 from tidegate.model.deployment import TERMINAL
 from tidegate.model.names import new_deployment_id
 from tidegate.settings import Settings
+from tidegate.store.alarm_watches import AlarmWatches
 from tidegate.store.commands import Commands
 from tidegate.store.deployments import Deployments
 from tidegate.store.errors import StaleGenerationError
@@ -25,6 +26,7 @@ from tidegate.store.table import Table
 from tidegate.store.targets import Targets
 
 if TYPE_CHECKING:
+    from tidegate.gateways.alarms import Alarms
     from tidegate.gateways.aliases import Aliases
     from tidegate.gateways.balancers import Balancers
     from tidegate.gateways.bundles import Bundles
@@ -118,6 +120,11 @@ class Runtime:
         return Commands(self.table)
 
     @cached_property
+    def alarm_watches(self) -> AlarmWatches:
+        """Which deployments watch an alarm."""
+        return AlarmWatches(self.table)
+
+    @cached_property
     def signals(self) -> Signals:
         """Signals and parked tokens."""
         return Signals(self.table, self.executions)
@@ -156,6 +163,13 @@ class Runtime:
         from tidegate.gateways.balancers import Balancers
 
         return Balancers(self._client)
+
+    @cached_property
+    def alarms(self) -> Alarms:
+        """CloudWatch alarms."""
+        from tidegate.gateways.alarms import Alarms
+
+        return Alarms(self._client("cloudwatch"))
 
     @cached_property
     def bundles(self) -> Bundles:

@@ -80,6 +80,7 @@ UNBOUNDED = {
         "elasticloadbalancing:DescribeInstanceHealth",
         "elasticloadbalancing:DescribeLoadBalancers",
     },
+    ("EvaluateHealthFunction", "WatchAlarms"): {"cloudwatch:DescribeAlarms"},
     ("ServerDeploymentMachine", "WriteLogs"): {
         "logs:CreateLogDelivery",
         "logs:GetLogDelivery",
@@ -268,6 +269,7 @@ def test_on_premises_machines_may_run_commands_and_read_nothing() -> None:
 
 def test_only_steps_that_must_may_touch_other_services() -> None:
     allowed = {
+        "cloudwatch": {"EvaluateHealthFunction"},
         "ec2": {"SelectTargetsFunction"},
         "ecs": {"ValidateRevisionFunction"},
         "elasticloadbalancing": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},
@@ -300,13 +302,25 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
 
 def test_the_sample_event_of_a_command_passes_the_rule() -> None:
     pattern = RESOURCES["CommandEnded"]["Properties"]["EventPattern"]
-    (record,) = json.loads((ROOT / "events" / "wake_deployment.json").read_text())["Records"]
+    record, _ = json.loads((ROOT / "events" / "wake_deployment.json").read_text())["Records"]
     event = json.loads(record["body"])
     assert event["source"] in pattern["source"]
     assert event["detail-type"] in pattern["detail-type"]
     assert event["detail"]["status"] in pattern["detail"]["status"]
     assert pattern["detail"]["document-name"] == [{"Fn": "Ref", "of": name} for name in DOCUMENTS]
     assert not {"Pending", "InProgress", "Delayed"} & set(pattern["detail"]["status"]), "only ended ones are signals"
+
+
+def test_only_alarms_that_were_raised_pass_their_rule_and_both_rules_may_send() -> None:
+    pattern = RESOURCES["AlarmRaised"]["Properties"]["EventPattern"]
+    _, record = json.loads((ROOT / "events" / "wake_deployment.json").read_text())["Records"]
+    event = json.loads(record["body"])
+    assert event["source"] in pattern["source"]
+    assert event["detail-type"] in pattern["detail-type"]
+    assert pattern["detail"]["state"]["value"] == [event["detail"]["state"]["value"]] == ["ALARM"]
+    (statement,) = RESOURCES["SignalsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    senders = {each["of"] for each in statement["Condition"]["ArnEquals"]["aws:SourceArn"]}
+    assert senders == {"CommandEnded.Arn", "AlarmRaised.Arn"}
 
 
 def test_messages_stay_hidden_for_as_long_as_their_reader_may_need() -> None:

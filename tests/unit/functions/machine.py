@@ -54,7 +54,7 @@ class World(Protocol):
 
 @dataclass
 class Execution:
-    """One execution: where it went, and how it ended (``SUCCEEDED``, ``FAILED``)."""
+    """One execution: where it went, and how it ended (``SUCCEEDED``, ``FAILED``, ``ABORTED`` from outside)."""
 
     world: World
     name: str
@@ -72,15 +72,17 @@ class Execution:
         """Walk from the first state to the end."""
         name: str | None = self.definition["StartAt"]
         try:
-            while name is not None:
+            while name is not None and self.status == "RUNNING":
                 assert len(self.path) < MOST_STATES, f"no end: {self.path[-12:]}"
                 self.path.append(name)
                 self.before(name, self.state)
+                if self.status != "RUNNING":
+                    break
                 name = self._step(name, self.definition["States"][name])
         except StepError as error:
             self.status, self.error = "FAILED", f"{error.error}: {error.cause}"
         else:
-            self.status = "SUCCEEDED"
+            self.status = "SUCCEEDED" if self.status == "RUNNING" else self.status  # or it was aborted
         return self
 
     def _step(self, name: str, state: Json) -> str | None:

@@ -16,6 +16,7 @@ from tests.unit.functions.world import Account, hosts
 
 from tidegate.api import Services, Settings, handle
 from tidegate.api.lambda_proxy import to_request, to_response
+from tidegate.store.alarm_watches import watches_of
 
 EVENTS = {path.stem: json.loads(path.read_text()) for path in (ROOT / "events").glob("*.json")}
 ON_FAILURE = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
@@ -169,9 +170,13 @@ def test_roll_back_deployment() -> None:
 
 def test_wake_deployment() -> None:
     account = at("AwaitProgress")
+    item = {"deploymentId": "d-W4TCHES00", "alarms": {"names": ["errors"]}}
+    account.table.write(*watches_of(item))
     assert call("wake_deployment", account) == {"batchItemFailures": []}
     signal = account.runtime.signals.read("d-000000001")
     assert (signal.count, signal.changed) == (1, {"cmd-0000"})
+    signal = account.runtime.signals.read("d-W4TCHES00")
+    assert (signal.count, signal.changed) == (1, frozenset())
 
 
 def test_notify_subscribers() -> None:

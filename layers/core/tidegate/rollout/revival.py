@@ -58,8 +58,7 @@ def revive(
     if row >= MOST_REVIVALS:
         reason = (
             f"The execution of generation {generation} {what}. The deployment was carried on {row} times without any "
-            "change of a target, and is given up. Look at the executions of the state machine for the cause, and deploy "
-            "again."
+            "change of a target, and is given up. Look at the machine's executions for the cause, then deploy again."
         )
         return Revival(Decision("Revival", ErrorCode.INTERNAL_ERROR, reason, facts), row, gives_up=True)
     reason = (

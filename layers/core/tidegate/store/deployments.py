@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tidegate.model.deployment import TERMINAL
+from tidegate.store.alarm_watches import watches_of
 from tidegate.store.deployment_items import (
     LIVE_STATUSES,
     OVERVIEW,
@@ -114,6 +115,7 @@ class Deployments:
                 Update(group_key(application, group), set=lock, condition=free),
                 revision_use(application, location, description=revision_description, now=now),
                 mark,
+                *watches_of(deployment),
             )
         except ConditionFailedError as error:
             raise self._creation_error(error, deployment) from None
@@ -167,12 +169,12 @@ class Deployments:
         return self._table.query(pk, between=span, index=index, descending=True, limit=limit, start=start)
 
     def live_ids(self, after: str) -> Iterator[list[str]]:
-        """Pages of the ids of all live deployments, from ``after`` on and round to it.
+        """Pages of the ids of all live deployments, those behind ``after`` first.
 
         Whoever does not come to the end of them begins elsewhere the next time.
         """
         pk = live_key("")[0]
-        for span in ((after, "~"), ("!", after)):
+        for span in ((after + "!", "~"), ("!", after)):
             start: Cursor | None = None
             while True:
                 page = self._table.query(pk, between=span, limit=_LIVE_PAGE, start=start)
@@ -320,7 +322,7 @@ class Deployments:
                 raise StaleGenerationError(deployment_id, generation)
             group = self._table.get(group_key(deployment["applicationName"], deployment["deploymentGroupName"]))
             holds = group is not None and group.get("live") == deployment_id
-            writes = ending.with_group(deployment) if holds else ending.alone(deployment)
+            writes = ending.with_group(deployment) if holds else ending.without_group(deployment)
             try:
                 self._table.write(*writes)
             except ConditionFailedError:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tidegate.model.deployment import RESTART
 from tidegate.model.names import revision_key
+from tidegate.store.alarm_watches import watches_ended
 from tidegate.store.deployment_items import deployment_key, last_info, live_key, made, still_live
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
@@ -28,8 +29,8 @@ class Ending:
 
     def with_group(self, deployment: Item) -> list[Write]:
         """The writes that end a deployment which holds its group's lock."""
-        writes: list[Write] = [self.of_deployment(deployment, alone=False), self._of_group(deployment)]
-        writes.append(Delete(live_key(deployment["deploymentId"])))
+        writes: list[Write] = [self._of_deployment(deployment, alone=False), self._of_group(deployment)]
+        writes += _marks_ended(deployment)
         if self.rollback:
             application, location = self.rollback["applicationName"], self.rollback["location"]
             description = f"Registered by deployment {self.rollback['deploymentId']}"
@@ -37,12 +38,11 @@ class Ending:
             writes.append(revision_use(application, location, description=description, now=self.now))
         return writes
 
-    def alone(self, deployment: Item) -> list[Write]:
-        """The writes that end a deployment without its group."""
-        return [self.of_deployment(deployment, alone=True), Delete(live_key(deployment["deploymentId"]))]
+    def without_group(self, deployment: Item) -> list[Write]:
+        """The writes that end a deployment whose group is gone or has another lock; nothing is rolled back."""
+        return [self._of_deployment(deployment, alone=True), *_marks_ended(deployment)]
 
-    def of_deployment(self, deployment: Item, *, alone: bool) -> Update:
-        """The write that ends the deployment; ``alone``: without its group, so without a rollback."""
+    def _of_deployment(self, deployment: Item, *, alone: bool) -> Update:
         changes: dict[str, Any] = {"status": self.status, "completeTime": self.now}
         if self.overview is not None:
             changes["overview"] = dict(self.overview)
@@ -88,3 +88,8 @@ class Ending:
             }
         key = group_key(deployment["applicationName"], deployment["deploymentGroupName"])
         return Update(key, set=changes, remove=remove, condition=Equals("live", deployment["deploymentId"]))
+
+
+def _marks_ended(deployment: Item) -> list[Write]:
+    """Take away what marks a live deployment."""
+    return [Delete(live_key(deployment["deploymentId"])), *watches_ended(deployment)]
