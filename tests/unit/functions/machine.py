@@ -79,6 +79,7 @@ class Execution:
     path: list[str] = field(default_factory=list)
     status: str = "RUNNING"
     error: str = ""
+    definition: Json = field(default_factory=lambda: DEFINITION)
     answered: dict[str, Json] = field(default_factory=dict)
     token: str = ""
     retries: list[tuple[str, str]] = field(default_factory=list)
@@ -100,13 +101,13 @@ class Execution:
 
     def walk(self) -> Walk:
         """From the first state to the end, pause by pause."""
-        name: str | None = DEFINITION["StartAt"]
+        name: str | None = self.definition["StartAt"]
         try:
             while name is not None:
                 assert len(self.path) < MOST_STATES, f"no end: {self.path[-12:]}"
                 self.path.append(name)
                 self.before(name, self.state)
-                name = yield from self._step(name, DEFINITION["States"][name])
+                name = yield from self._step(name, self.definition["States"][name])
         except StepError as error:
             self.status, self.error = "FAILED", f"{error.error}: {error.cause}"
         else:
