@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.local.deployments.conftest import Cloud, Group
+from tests.sessions import session_with
+
+from tidegate.api.client_model import write_client_models
 
 pytestmark = pytest.mark.local
 
@@ -39,7 +43,9 @@ def watching(cloud: Cloud, fleet: Group, alarm: str) -> None:
     )
 
 
-def test_an_alarm_stops_a_deployment_and_the_rollback_passes_it(cloud: Cloud, group: Callable[..., Group]) -> None:
+def test_an_alarm_stops_a_deployment_and_the_rollback_passes_it(
+    cloud: Cloud, group: Callable[..., Group], tmp_path: Path
+) -> None:
     fleet = group(2, config="CodeDeployDefault.OneAtATime")
     alarm = f"errors of {fleet.name}"
     watching(cloud, fleet, alarm)
@@ -65,6 +71,13 @@ def test_an_alarm_stops_a_deployment_and_the_rollback_passes_it(cloud: Cloud, gr
     second = fleet.wait(fleet.deploy(fleet.push("three")))
     assert (second["status"], second["errorInformation"]["code"]) == ("Stopped", "ALARM_ACTIVE")
     assert fleet.files() == ["one", "one"]
-    third = fleet.deploy(fleet.push("four"), overrideAlarmConfiguration={"enabled": False})
+    revision = fleet.push("four")
+    with pytest.raises(fleet.codedeploy.exceptions.ClientError, match="tidegate connect --override-alarms"):
+        fleet.deploy(revision, overrideAlarmConfiguration={"enabled": False})
+    write_client_models(tmp_path, override_alarms=True)
+    keys = cloud.env["AWS_ACCESS_KEY_ID"], cloud.env["AWS_SECRET_ACCESS_KEY"]
+    endpoint = cloud.env["AWS_ENDPOINT_URL_CODEDEPLOY"]
+    fleet.codedeploy = session_with(tmp_path, *keys).client("codedeploy", endpoint_url=endpoint)
+    third = fleet.deploy(revision, overrideAlarmConfiguration={"enabled": False})
     assert fleet.wait(third)["status"] == "Succeeded"
     assert fleet.files() == ["four", "four"]

@@ -68,6 +68,7 @@ def rollback_deployment(
         "loadBalancerInfo",
         "blueGreenDeploymentConfiguration",
         "ecsServices",
+        "serviceRoleArn",
         "ignoreApplicationStopFailures",
         "caller",
         "triggers",
