@@ -70,7 +70,7 @@ def _look_after(deployment: Mapping[str, Any], runtime: Runtime) -> str:
     )
     if revival is None:
         return "running"
-    logger.warning(revival.decision.reason, deploymentId=deployment_id, **revival.decision.facts)
+    logger.warning(revival.decision.reason, deploymentId=deployment_id, execution=execution)
     if revival.gives_up:
         _give_up(deployment, revival, runtime)
         return "given up"
