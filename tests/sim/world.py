@@ -144,10 +144,12 @@ class SimWorld(Account):
         if self.nested >= MOST_NESTED:
             return
         self.nested += 1
+        waiting, self.current = self.current, []  # what others do meanwhile is not the waiting function's
         try:
             self.clock.pass_time_until(self.now + seconds, never)
         finally:
             self.nested -= 1
+            self.current = waiting
 
     def play(self) -> None:
         """Let everything happen that is to happen."""
