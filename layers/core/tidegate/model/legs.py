@@ -112,6 +112,11 @@ class Leg:
         return tuple(event for stage in self.stages for event in stage.events)
 
     @property
+    def only_ends(self) -> bool:
+        """Whether its targets are only ended: for them the deployment is over."""
+        return bool(self.stages) and all(stage.kind is StageKind.TERMINATE for stage in self.stages)
+
+    @property
     def installs(self) -> bool:
         """Whether the revision is put to work on its targets, not only their traffic or life changed."""
         on_host = [stage.events for stage in self.stages if stage.kind.on_host]

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tidegate.model.deployment import TERMINAL
+from tidegate.model.deployment import TERMINAL, TERMINATION_WAIT_STARTED
+from tidegate.model.legs import WaitKind
 from tidegate.store.alarm_watches import watches_of
 from tidegate.store.deployment_items import (
     LIVE_STATUSES,
@@ -25,6 +26,7 @@ from tidegate.store.errors import (
     DeploymentGroupBusyError,
     DeploymentGroupNotFoundError,
     DeploymentNotFoundError,
+    NotWaitingError,
     StaleGenerationError,
     StoreError,
     TableBusyError,
@@ -194,6 +196,32 @@ class Deployments:
                 Update(deployment_key(deployment_id), set_if_absent={"stop": stop}, condition=live)
             )
         except ConditionFailedError as error:
+            raise _why_not(deployment_id, error.item, None) from None
+
+    def request_continue(self, deployment_id: str, wait: str) -> Item:
+        """Record that a wait of a live deployment is over. Asked again, nothing changes.
+
+        Parameters
+        ----------
+        wait
+            ``READY_WAIT`` or ``TERMINATION_WAIT`` (API: DeploymentWaitType).
+
+        Raises
+        ------
+        DeploymentNotFoundError
+        DeploymentCompletedError
+            It has ended.
+        NotWaitingError
+            It does not wait for that now.
+        """
+        waits = Equals("status", "Ready") if wait == WaitKind.READY else Equals(TERMINATION_WAIT_STARTED, True)
+        condition = All(OneOf("status", LIVE_STATUSES), waits)
+        update = Update(deployment_key(deployment_id), add_to_set={"continued": {wait}}, condition=condition)
+        try:
+            return self._table.update_returning(update)
+        except ConditionFailedError as error:
+            if error.item is not None and error.item["status"] in LIVE_STATUSES:
+                raise NotWaitingError(deployment_id, error.item["status"], wait) from None
             raise _why_not(deployment_id, error.item, None) from None
 
     def amend(
