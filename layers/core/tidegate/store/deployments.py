@@ -16,6 +16,7 @@ from tidegate.store.deployment_items import (
     last_info,
     rollback_deployment,
     still_live,
+    traffic_back_deployment,
     with_keys,
 )
 from tidegate.store.endings import Ending
@@ -55,6 +56,7 @@ __all__ = [
     "Finished",
     "deployment_key",
     "rollback_deployment",
+    "traffic_back_deployment",
     "with_keys",
 ]
 
@@ -307,7 +309,7 @@ class Deployments:
                 raise StaleGenerationError(deployment_id, generation)
             group = self._table.get(group_key(deployment["applicationName"], deployment["deploymentGroupName"]))
             holds = group is not None and group.get("live") == deployment_id
-            writes = ending.with_group(deployment) if holds else ending.without_group(deployment)
+            writes = ending.with_group(deployment, group) if group and holds else ending.without_group(deployment)
             try:
                 self._table.write(*writes)
             except ConditionFailedError:
