@@ -26,7 +26,7 @@ from tidegate_local.hosting import Hosting
 from tidegate_local.pages import Pages
 from tidegate_local.patches.hooks import HOOKS
 from tidegate_local.patches.sts import FUNCTIONS_KEY
-from tidegate_local.policy.requests import Place
+from tidegate_local.policy.place import Place
 from tidegate_local.policy.roles import Roles
 from tidegate_local.policy.server_judge import ServerJudge
 from tidegate_local.provisioner import Provisioner

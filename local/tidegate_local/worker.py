@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tidegate_local.policy.client_hooks import Authoriser, node_tags, watch_client
-from tidegate_local.policy.requests import Place
+from tidegate_local.policy.place import Place
 from tidegate_local.preload import forget
 
 #: Exit status of a worker that died because a fault told it to.
