@@ -46,7 +46,7 @@ class End:
 
 def no_ledger(deployment: Mapping[str, Any]) -> Loaded:
     """What stands for the ledger of a deployment that has none yet; its revivals may have been told already."""
-    return Loaded(Ledger(b"", 0, decisions=deployment.get("revivals", 0)), 0)
+    return Loaded.nothing(deployment.get("revivals", 0))
 
 
 def end_deployment(

@@ -67,6 +67,7 @@ UNBOUNDED = {
         "elasticloadbalancing:DescribeInstanceHealth",
         "elasticloadbalancing:DescribeLoadBalancers",
     },
+    ("EvaluateHealthFunction", "WatchEnds"): {"ec2:DescribeInstances"},
     ("EvaluateHealthFunction", "WatchAlarms"): {"cloudwatch:DescribeAlarms"},
     ("ServerDeploymentMachine", "WriteLogs"): {
         "logs:CreateLogDelivery",

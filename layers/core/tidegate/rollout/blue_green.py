@@ -1,7 +1,7 @@
 """Blue/green on servers: from two fleets to a ledger, and who has the traffic when a deployment ends.
 
-A replacement instance that is past the first stage of its traffic leg, which only runs scripts, may be registered; before
-that leg, and where it failed earlier, its stage is 0. So the ledger alone tells who may have traffic.
+A replacement instance that is past the first stage of its traffic leg, which only runs scripts, may be registered;
+before that leg, and where it failed earlier, its stage is 0. So the ledger alone tells who may have traffic.
 """
 
 from __future__ import annotations

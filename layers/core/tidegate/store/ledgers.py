@@ -29,6 +29,11 @@ class Loaded:
     ledger: Ledger
     version: int
 
+    @classmethod
+    def nothing(cls, decisions: int = 0) -> Loaded:
+        """What stands for the ledger of a deployment that has none; so many decisions were told without one."""
+        return cls(Ledger(b"", 0, decisions=decisions), 0)
+
 
 class Ledgers:
     """Reads and commits ledgers; one writer at a time, by version."""
