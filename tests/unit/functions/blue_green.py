@@ -121,6 +121,11 @@ class TwoFleets:
         self.account.runtime.deployments.request_continue(deployment_id, wait)
         self.account.runtime.signals.signal(deployment_id)
 
+    def orders_of(self, deployment_id: str) -> list[Mapping[str, Any]]:
+        """What its hosts were told."""
+        published = self.account.orders.published.items()
+        return [order for key, (order, _) in published if key.startswith(f"orders/{deployment_id}/")]
+
     def serving(self) -> list[str]:
         """Who is registered and healthy."""
         return sorted(each for each in self.balancer.since if self.balancer.is_healthy(each))
