@@ -110,7 +110,7 @@ class Fleet:
     # --- EC2
 
     def selected_by(self, group: Mapping[str, Any]) -> list[Instance]:
-        wanted = [(each["Key"], each["Value"]) for each in group["ec2TagFilters"]]
+        wanted = [(each["Key"], each["Value"]) for each in group.get("ec2TagFilters", ())]
         return [Instance(i, h.tags) for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)]
 
     # --- SSM

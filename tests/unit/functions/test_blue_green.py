@@ -240,11 +240,12 @@ def test_an_installation_that_fails_moves_no_traffic() -> None:
 
 def test_the_minimum_is_of_the_replacement_fleet() -> None:
     fleets = TwoFleets(blue=6, green=3)
-    fleets.account.hosts[fleets.green[0]].fails = frozenset({"v2.zip"})
+    fleets.account.hosts[fleets.green[2]].fails = frozenset({"v2.zip"})
     deployed = fleets.deploy(minimum=("HOST_COUNT", 2))
     item = fleets.account.deployment(deployed)
     assert item["status"] == "Succeeded", "two of three are as many as it asks for"
-    assert fleets.serving() == fleets.green[1:]
+    assert fleets.serving() == fleets.green[:2]
+    assert [len(ids) for name, ids in fleets.balancer.calls if name == "allow"] == [1, 1]
     fleets = TwoFleets(blue=6, green=3)
     item = fleets.account.deployment(fleets.deploy(minimum=("HOST_COUNT", 3)))
     assert (item["status"], item["error"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS_INVALID")

@@ -1,4 +1,4 @@
-"""What says which EC2 instances: a deployment group's settings, or the replacement instances that a deployment names."""
+"""What says which EC2 instances: a deployment group's settings, or the replacement that a deployment names."""
 
 from __future__ import annotations
 

@@ -177,7 +177,16 @@ def blue_green_legs(
     ready = None if how.ready_wait is None else Wait(WaitKind.READY, how.ready_wait, stops=True)
     legs = [
         Leg("install on the replacement", 0, green, (_host("host", host_events, limit),), keep, needs),
-        Leg("traffic to the replacement", 0, green, allow_stages(limit, balancer_limit), keep, needs, wait=ready),
+        Leg(
+            "traffic to the replacement",
+            0,
+            green,
+            allow_stages(limit, balancer_limit),
+            keep,
+            needs,
+            wait=ready,
+            paces=True,
+        ),
     ]
     last = green + blue
     if blue:
