@@ -58,6 +58,7 @@ class Host:
     answer_lost: bool = False
     online: bool = True
     system: str = "linux"
+    zone: str = ""
     tags: Mapping[str, str] = field(default_factory=lambda: {"Fleet": "demo", "tidegate:managed": "true"})
     records: dict[str, HostReport | None] = field(default_factory=dict)
     runs: Counter[str] = field(default_factory=Counter)
@@ -111,7 +112,9 @@ class Fleet:
 
     def selected_by(self, group: Mapping[str, Any]) -> list[Instance]:
         wanted = [(each["Key"], each["Value"]) for each in group.get("ec2TagFilters", ())]
-        return [Instance(i, h.tags) for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)]
+        return [
+            Instance(i, h.tags, h.zone) for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)
+        ]
 
     # --- SSM
 

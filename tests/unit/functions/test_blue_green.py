@@ -221,9 +221,7 @@ def test_once_the_end_of_the_originals_has_begun_there_is_nothing_to_go_back_to(
     assert fleets.serving() == fleets.green
     assert fleets.account.statuses(deployed)[fleets.blue[2]] == "Failed"
     told = [d["reason"] for d in fleets.account.decisions(deployed) if d["kind"] == "Target" and d["code"] == "FAILED"]
-    assert told == [
-        f"{fleets.blue[2]} failed in AfterBlockTraffic: The instance is protected from termination."
-    ]
+    assert told == [f"{fleets.blue[2]} failed in AfterBlockTraffic: The instance is protected from termination."]
 
 
 def test_an_installation_that_fails_moves_no_traffic() -> None:

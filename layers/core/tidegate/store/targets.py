@@ -27,7 +27,7 @@ class TargetRow:
     """A target as GetDeploymentTarget shows it; ``events`` as in the API.
 
     ``label`` is ``Blue`` or ``Green``, empty in place. ``result`` is what became of the revision on it, where its
-    status does not say so yet; ``node_id`` what the host calls itself in what it uploads, where that is not the target's id.
+    status does not say so yet; ``node_id`` what the host calls itself in what it uploads, where that is not its id.
     """
 
     target_id: str

@@ -85,9 +85,7 @@ def fleet_of(call: Call, deployment_id: str) -> list[str]:
     return fleet_with(call, call.services.deployments.get(deployment_id))
 
 
-def fleet_with(
-    call: Call, deployment: Item, statuses: Sequence[str] = (), labels: Sequence[str] = ()
-) -> list[str]:
+def fleet_with(call: Call, deployment: Item, statuses: Sequence[str] = (), labels: Sequence[str] = ()) -> list[str]:
     """Ids of the deployment's targets that have one of the statuses and one of the labels; where none is named, any.
 
     Raises
