@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from aws_lambda_powertools import Logger
@@ -41,7 +42,9 @@ def run(state: State, runtime: Runtime) -> State:
     ]
     if known is None:
         runtime.targets.show(deployment_id, rows, now)
-        ledger, decisions = number_decisions(deployment_id, made.ledger, [made.decision], now)
+        # The sweep may have told of revivals before there was a ledger to number its decisions.
+        fresh = replace(made.ledger, decisions=deployment.get("revivals", 0))
+        ledger, decisions = number_decisions(deployment_id, fresh, [made.decision], now)
         runtime.ledgers.create(deployment_id, ledger, made.roster, generation, decisions)
     # Last, so that whoever sees the deployment in progress sees its targets too.
     runtime.deployments.amend(

@@ -126,6 +126,7 @@ class Settings:
             heartbeat_floor=min(self.heartbeat_floor, self.heartbeat),
             heartbeat_ceiling=self.heartbeat,
             balancer_interval=self.balancer_interval,
+            revived_at=deployment.get("revivedTime", 0.0),
         )
 
     def _traffic_limit(self, hooks: Mapping[str, int]) -> float:

@@ -167,12 +167,12 @@ def watch_client(
     client: Any,
     authoriser: Authoriser | None,
     counts: dict[str, int],
-    after: Callable[[str], None] | None = None,
+    told: Callable[[str, str], None] | None = None,
 ) -> None:
     """Put a boto3 or botocore client under an authoriser and count its calls.
 
-    Each call is judged before it is sent, where there is an authoriser; ``after`` is told ``service:Operation`` of each
-    that succeeded.
+    Each call is judged before it is sent, where there is an authoriser; ``told`` gets ``before`` and
+    ``service:Operation`` of each that is sent, and ``after`` with it when it succeeded.
     """
 
     def judge(params: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:
@@ -183,6 +183,8 @@ def watch_client(
             authoriser.check(service, model.name, params)
 
     def count(model: Any, context: Mapping[str, Any], **_: Any) -> None:
+        if told is not None:
+            told("before", f"{model.service_model.service_name}:{model.name}")
         count_call(model.service_model.service_name, model.name, context.get("tidegate_params", {}), counts)
 
     def keep(params: Mapping[str, Any], context: Any, **_: Any) -> None:
@@ -190,8 +192,8 @@ def watch_client(
         context["tidegate_params"] = dict(params)
 
     def done(http_response: Any, model: Any, **_: Any) -> None:
-        if after is not None and http_response.status_code < 300:
-            after(f"{model.service_model.service_name}:{model.name}")
+        if told is not None and http_response.status_code < 300:
+            told("after", f"{model.service_model.service_name}:{model.name}")
 
     events = client.meta.events
     events.register_first("provide-client-params.*.*", judge)
