@@ -69,6 +69,7 @@ def rollback_deployment(
         "blueGreenDeploymentConfiguration",
         "ecsServices",
         "serviceRoleArn",
+        "ec2DeploymentOptions",
         "ignoreApplicationStopFailures",
         "caller",
         "triggers",
@@ -88,7 +89,7 @@ def rollback_deployment(
         "overview": dict.fromkeys(OVERVIEW, 0),
         "rollback": {
             "rollbackTriggeringDeploymentId": old,
-            "rollbackMessage": f"Deployment {deployment_id} is triggered to roll back deployment {old}.",
+            "rollbackMessage": f"Deployment {deployment_id} is triggered to roll back deployment {old}",
         },
         "previousRevision": failed["location"],
         "generation": 1,
