@@ -46,7 +46,7 @@ def laid_out(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime)
     BalancerFault
         The group's balancers, or the instances behind them, cannot be used.
     FleetFault
-        The group has no blue/green options, though its style asks for them.
+        The group's instances cannot be found, or it has no blue/green options though its style asks for them.
     """
     if "trafficBackOf" in deployment:
         return _behind_balancers(traffic_back_plan(deployment, runtime), deployment, group, runtime)
@@ -81,6 +81,7 @@ def _in_place(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime
             balancer_limit=runtime.settings.balancer,
         ),
         zonal=_zonal_of(deployment),
+        most=runtime.settings.max_instances,
     )
     if unfit := cannot_be_balanced(made.ledger, made.roster):
         raise BalancerFault(ErrorCode.ELB_INVALID_INSTANCE, unfit)

@@ -161,7 +161,7 @@ class Runtime:
         """EC2 instances."""
         from tidegate.gateways.instances import Instances
 
-        return Instances(self.acting.client("ec2"))
+        return Instances(self.acting.client)
 
     @cached_property
     def terminations(self) -> Terminations:

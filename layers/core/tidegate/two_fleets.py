@@ -37,6 +37,7 @@ def blue_green_plan(deployment: Deployment, group: Mapping[str, Any], runtime: R
         _stages(deployment, runtime),
         last_good=(group.get("lastGood") or {}).get("revisionKey", ""),
         now=runtime.clock(),
+        most=runtime.settings.max_instances,
     )
 
 

@@ -285,6 +285,12 @@ def test_fleets_that_cannot_be(targets: dict[str, object] | None, code: str, sai
     assert fleets.serving() == fleets.blue
 
 
+def test_a_replacement_that_is_too_large_is_refused() -> None:
+    fleets = TwoFleets(blue=2, green=3, TIDEGATE_MAX_INSTANCES="2")
+    item = fleets.account.deployment(fleets.deploy())
+    assert (item["status"], item["error"]["code"]) == ("Failed", "OVER_MAX_INSTANCES")
+
+
 def test_a_group_without_blue_green_options_is_told_so() -> None:
     fleets = TwoFleets()
     item = fleets.account.deployment(fleets.deploy(blueGreenDeploymentConfiguration=None))

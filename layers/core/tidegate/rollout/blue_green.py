@@ -14,7 +14,7 @@ from tidegate.model.decisions import Decision
 from tidegate.model.deployment import BLUE, GREEN, ErrorCode
 from tidegate.model.ledger import Closing, Ledger, Member, Origin, Outcome, Roster, cell, outcome_of, stage_of
 from tidegate.model.legs import StageKind
-from tidegate.rollout.plan import Candidate, Plan, minimum_healthy, origin
+from tidegate.rollout.plan import Candidate, Plan, minimum_healthy, origin, too_many
 from tidegate.rollout.way import BALANCER_LIMIT, BlueGreen, Limit, blue_green_legs, traffic_back_legs
 from tidegate.rollout.words import count
 
@@ -45,6 +45,7 @@ def plan_blue_green(
     *,
     last_good: str,
     now: float,
+    most: int | None = None,
 ) -> Plan:
     """Order both fleets, the replacement first, fix their minimums and lay out the way.
 
@@ -55,7 +56,11 @@ def plan_blue_green(
         (AWS: "Instance health"). The originals lose their traffic at the same pace; of them one at least goes at a time
     last_good : key of the group's last successful revision, or ""
     now : epoch seconds
+    most : most hosts of either fleet, as the stack's parameter has it
     """
+    for fleet in (green, blue):
+        if most is not None and len(fleet) > most:
+            return too_many(len(fleet), most, now)
     ordered = [sorted(each, key=lambda c: (origin(c, last_good), c.target_id)) for each in (green, blue)]
     floor = minimum_healthy(*minimum, len(green))
     blue_floor = min(minimum_healthy(*minimum, len(blue)), max(0, len(blue) - 1))
