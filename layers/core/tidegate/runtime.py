@@ -160,7 +160,7 @@ class Runtime:
         """EC2 instances."""
         from tidegate.gateways.instances import Instances
 
-        return Instances(self.acting.client("ec2"))
+        return Instances(self.acting.client)
 
     @cached_property
     def nodes(self) -> Nodes:

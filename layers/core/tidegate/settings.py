@@ -42,6 +42,7 @@ class Settings:
     balancer_interval: float
     deployment: float
     passes_per_execution: int
+    max_instances: int
     github_api_url: str
     github_secrets: str
     service_roles: RoleSettings
@@ -85,6 +86,7 @@ class Settings:
             balancer_interval=number("TIDEGATE_BALANCER_INTERVAL_SECONDS"),
             deployment=number("TIDEGATE_DEPLOYMENT_SECONDS"),
             passes_per_execution=int(number("TIDEGATE_PASSES_PER_EXECUTION")),
+            max_instances=int(number("TIDEGATE_MAX_INSTANCES")),
             github_api_url=text("TIDEGATE_GITHUB_API_URL"),
             github_secrets=text("TIDEGATE_GITHUB_SECRETS"),
             service_roles=RoleSettings(

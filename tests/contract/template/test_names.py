@@ -62,7 +62,7 @@ DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::S
 #: Statements that name no resource, because these actions have no resource-level rights at AWS.
 UNBOUNDED = {
     ("ApiFunction", "ListGitHubTokens"): {"secretsmanager:ListSecrets"},
-    ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances"},
+    ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances", "autoscaling:DescribeAutoScalingGroups"},
     ("ValidateRevisionFunction", "LookAtTaskDefinitions"): {"ecs:DescribeTaskDefinition"},
     ("SelectTargetsFunction", "FindManagedNodes"): {"ssm:DescribeInstanceInformation"},
     ("EvaluateHealthFunction", "WatchCommands"): {"ssm:ListCommandInvocations", "ssm:CancelCommand"},
@@ -269,6 +269,7 @@ def test_on_premises_machines_may_run_commands_and_read_nothing() -> None:
 
 def test_only_steps_that_must_may_touch_other_services() -> None:
     allowed = {
+        "autoscaling": {"SelectTargetsFunction"},
         "cloudwatch": {"EvaluateHealthFunction"},
         "ec2": {"SelectTargetsFunction"},
         "ecs": {"ValidateRevisionFunction"},
