@@ -7,7 +7,7 @@ from functools import cache
 
 from aws_lambda_powertools import Logger
 
-from tidegate.gateways.errors import BalancerFault
+from tidegate.gateways.errors import BalancerFault, FleetFault
 from tidegate.layouts import laid_out
 from tidegate.model.balancers import to_items
 from tidegate.model.deployment import ErrorCode
@@ -32,7 +32,7 @@ def run(state: State, runtime: Runtime) -> State:
     except DeploymentGroupNotFoundError as error:
         fault = {"code": ErrorCode.DEPLOYMENT_GROUP_MISSING, "message": str(error)}
         return {**state, "verdict": "FINISH", "fault": fault}
-    except BalancerFault as error:
+    except (BalancerFault, FleetFault) as error:
         return {**state, "verdict": "FINISH", "fault": {"code": error.code, "message": error.message}}
     made, now = layout.plan, runtime.clock()
     deployment_id, generation = state["deploymentId"], state["generation"]
@@ -53,6 +53,7 @@ def run(state: State, runtime: Runtime) -> State:
             "status": "InProgress",
             "overview": (known or made).ledger.overview,
             **({"balancers": to_items(layout.balancers)} if layout.balancers else {}),
+            **({"selection": layout.selection} if layout.selection else {}),
         },
         generation=generation,
         once={"startTime": now},

@@ -44,6 +44,13 @@ PREVIOUS_REVISION_EVENTS: Final = frozenset({"ApplicationStop", "BeforeBlockTraf
 MOST_MEMBERS: Final = 200_000
 MOST_UNPACKED_BYTES: Final = 20 << 30
 
+#: The attribute of a blue/green deployment whose original instances wait for their end, as the API shows it.
+TERMINATION_WAIT_STARTED: Final = "instanceTerminationWaitTimeStarted"
+
+#: Labels of the instances of a blue/green deployment: originals, and those that replace them.
+BLUE: Final = "Blue"
+GREEN: Final = "Green"
+
 ROLLBACK_CREATOR: Final = "codeDeployRollback"
 
 
@@ -53,6 +60,7 @@ class ErrorCode:
     AGENT_ISSUE: Final = "AGENT_ISSUE"
     ALARM_ACTIVE: Final = "ALARM_ACTIVE"
     APPLICATION_MISSING: Final = "APPLICATION_MISSING"
+    AUTO_SCALING_CONFIGURATION: Final = "AUTO_SCALING_CONFIGURATION"
     DEPLOYMENT_GROUP_MISSING: Final = "DEPLOYMENT_GROUP_MISSING"
     ELASTIC_LOAD_BALANCING_INVALID: Final = "ELASTIC_LOAD_BALANCING_INVALID"
     ELB_INVALID_INSTANCE: Final = "ELB_INVALID_INSTANCE"
@@ -66,9 +74,12 @@ class ErrorCode:
     INVALID_LAMBDA_FUNCTION: Final = "INVALID_LAMBDA_FUNCTION"
     INVALID_REVISION: Final = "INVALID_REVISION"
     MANUAL_STOP: Final = "MANUAL_STOP"
+    MISSING_BLUE_GREEN_DEPLOYMENT_CONFIGURATION: Final = "MISSING_BLUE_GREEN_DEPLOYMENT_CONFIGURATION"
     MISSING_GITHUB_TOKEN: Final = "MISSING_GITHUB_TOKEN"  # noqa: S105 - a word of the API
     MISSING_ELB_INFORMATION: Final = "MISSING_ELB_INFORMATION"
+    NO_EC2_SUBSCRIPTION: Final = "NO_EC2_SUBSCRIPTION"
     NO_INSTANCES: Final = "NO_INSTANCES"
+    OVER_MAX_INSTANCES: Final = "OVER_MAX_INSTANCES"
     REVISION_MISSING: Final = "REVISION_MISSING"
     THROTTLED: Final = "THROTTLED"
     TIMEOUT: Final = "TIMEOUT"
