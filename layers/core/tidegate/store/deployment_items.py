@@ -115,7 +115,7 @@ def traffic_back_deployment(
 
 
 def _shifting_back(failed: Mapping[str, Any]) -> dict[str, Any]:
-    """Traffic between versions goes back all at once, whatever the configuration of the failed one (seen of CodeDeploy)."""
+    """Traffic between versions goes back all at once, whatever the failed one's configuration (seen of CodeDeploy)."""
     platform = failed.get("computePlatform", "Server")
     if platform == "Server":
         return {}
