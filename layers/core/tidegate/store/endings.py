@@ -12,6 +12,7 @@ from tidegate.store.alarm_watches import watches_ended
 from tidegate.store.deployment_items import deployment_key, last_info, still_live, with_keys
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
+from tidegate.store.scaled_groups import lock_released
 from tidegate.store.table import Absent, All, Equals, Item, Put, Update, Write
 
 
@@ -40,7 +41,8 @@ class Ending:
 
     def without_group(self, deployment: Item) -> list[Write]:
         """The writes that end a deployment whose group is gone or has another lock; nothing is rolled back."""
-        return [self._of_deployment(deployment, alone=True), *watches_ended(deployment)]
+        released = lock_released(deployment, self.now)
+        return [self._of_deployment(deployment, alone=True), *watches_ended(deployment), *released]
 
     def _of_deployment(self, deployment: Item, *, alone: bool) -> Update:
         changes: dict[str, Any] = {"status": self.status, "completeTime": self.now}
