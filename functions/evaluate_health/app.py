@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 from tidegate.gateways.alarms import AlarmsUnreadError
 from tidegate.gateways.errors import BalancerFault, GatewayError
 from tidegate.gateways.service_roles import ServiceRoleError
+from tidegate.lifecycle_actions import keep_waiting
 from tidegate.model.balancers import from_items
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
 from tidegate.model.deployment import ErrorCode
@@ -43,7 +44,9 @@ def run(state: State, runtime: Runtime) -> State:
     if loaded is None:
         raise RuntimeError(f"Deployment {deployment_id} has no ledger; SelectTargets writes it before the first pass.")
     # Before all else: what cannot be read is tried again, and the pass with it.
-    asked_to_end = None if loaded.ledger.closing else interruption(deployment, runtime, now)
+    # An instance that Auto Scaling holds is kept there also while a stopped deployment lets it finish.
+    lost = keep_waiting(deployment, runtime, now)
+    asked_to_end = None if loaded.ledger.closing else interruption(deployment, runtime, now) or lost
     rules = runtime.settings.rules(deployment)
     flights = to_look_at(loaded.ledger, signal.changed, state["pass"], rules, now)
     roster = runtime.ledgers.roster(deployment_id) if loaded.ledger.flights else Roster()

@@ -10,11 +10,14 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from tidegate.gateways.errors import BalancerFault
+from tidegate.instance_layout import instance_plan
 from tidegate.model.balancers import Balancer, to_items
 from tidegate.model.deployment import ROLLBACK_CREATOR, ErrorCode
 from tidegate.model.legs import events_of
 from tidegate.model.nodes import Node
+from tidegate.model.scaling import ScalingFault
 from tidegate.model.tags import selects
+from tidegate.process_suspension import suspend_processes
 from tidegate.rollout.nodes import nodes_by_instance
 from tidegate.rollout.plan import Candidate, plan
 from tidegate.rollout.projection import pending_events
@@ -50,9 +53,13 @@ def run(state: State, runtime: Runtime) -> State:
         balancers = balancers_of(deployment, group["info"], runtime)
     except BalancerFault as fault:
         return {**state, "verdict": "FINISH", "fault": {"code": fault.code, "message": fault.message}}
+    try:
+        suspend_processes(deployment, group, runtime)
+    except ScalingFault as refused:
+        return {**state, "verdict": "FINISH", "fault": {"code": refused.code, "message": refused.message}}
     health = runtime.targets.health(deployment["deploymentGroupId"])
     now = runtime.clock()
-    made = plan(
+    made = instance_plan(deployment, runtime, balanced=bool(balancers)) or plan(
         [*ec2_instances(group["info"], health, runtime), *on_premises_instances(group["info"], health, runtime)],
         (deployment["minimum"]["type"], deployment["minimum"]["value"]),
         last_good=(group.get("lastGood") or {}).get("revisionKey", ""),

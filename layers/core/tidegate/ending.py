@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tidegate.model.decisions import Decision
 from tidegate.model.ledger import Ledger, Outcome
 from tidegate.model.legs import events_of
+from tidegate.process_suspension import resume_processes
 from tidegate.rollout import RollbackPlan, plan_rollback
 from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.store.deployments import Finished, rollback_deployment
@@ -64,6 +65,9 @@ def end_deployment(
         Somebody else has the deployment, or made another pass.
     """
     deployment_id, generation = deployment["deploymentId"], deployment["generation"]
+    if fault := resume_processes(deployment, runtime):
+        told = [*told, Decision("Resume", fault.code, fault.message)]
+        end = End("Failed", fault.code, fault.message) if end.status == "Succeeded" else end
     ledger, skipped, lost = _settled(deployment_id, closed, deployment, runtime)
     runtime.targets.show(deployment_id, skipped, now)
     runtime.targets.ended(deployment, lost, now)

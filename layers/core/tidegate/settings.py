@@ -9,6 +9,7 @@ from typing import Any
 
 from tidegate.gateways.service_roles import RoleSettings
 from tidegate.model.deployment import PREVIOUS_REVISION_EVENTS
+from tidegate.model.scaling import LAUNCH_CREATOR
 from tidegate.rollout.rules import Rules
 from tidegate.rollout.way import AFTER_ALLOW, AFTER_BLOCK, BEFORE_ALLOW, BEFORE_BLOCK
 
@@ -41,6 +42,7 @@ class Settings:
     balancer: float
     balancer_interval: float
     deployment: float
+    agent: float
     passes_per_execution: int
     github_api_url: str
     github_secrets: str
@@ -84,6 +86,7 @@ class Settings:
             balancer=number("TIDEGATE_BALANCER_SECONDS"),
             balancer_interval=number("TIDEGATE_BALANCER_INTERVAL_SECONDS"),
             deployment=number("TIDEGATE_DEPLOYMENT_SECONDS"),
+            agent=number("TIDEGATE_AGENT_SECONDS"),
             passes_per_execution=int(number("TIDEGATE_PASSES_PER_EXECUTION")),
             github_api_url=text("TIDEGATE_GITHUB_API_URL"),
             github_secrets=text("TIDEGATE_GITHUB_SECRETS"),
@@ -124,6 +127,8 @@ class Settings:
             heartbeat_floor=min(self.heartbeat_floor, self.heartbeat),
             heartbeat_ceiling=self.heartbeat,
             balancer_interval=self.balancer_interval,
+            # A new instance's agent registers when the instance has booted.
+            unreachable_after=self.agent if deployment.get("creator") == LAUNCH_CREATOR else 0.0,
         )
 
     def _traffic_limit(self, hooks: Mapping[str, int]) -> float:

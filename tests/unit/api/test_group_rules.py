@@ -87,12 +87,6 @@ def test_of_several_errors_the_first_in_a_fixed_order_is_told(shop: World, posit
 
 NOT_YET: list[tuple[dict[str, Any], str]] = [
     (blue_green(), "InvalidDeploymentStyleException"),
-    ({"autoScalingGroups": ["asg"]}, "InvalidAutoScalingGroupException"),
-    ({"terminationHookEnabled": True}, "InvalidAutoScalingGroupException"),
-    (
-        {**suspending("Terminate"), "autoScalingGroups": ["a"]},
-        "InvalidAutoScalingGroupProcessToSuspendException",
-    ),
 ]
 
 
@@ -112,6 +106,7 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
     ("alarms that are off", alarms("a", "b")),
     ("balancers that are not used", {"loadBalancerInfo": BALANCER}),
     ("rollback", {"autoRollbackConfiguration": {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}}),
+    ("a termination hook", {"terminationHookEnabled": True}),
     ("strategy", {"outdatedInstancesStrategy": "IGNORE"}),
     ("balancers that control traffic", {"deploymentStyle": CONTROLLED, "loadBalancerInfo": BALANCER}),
 ]

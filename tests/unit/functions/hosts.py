@@ -111,6 +111,9 @@ class Fleet:
         wanted = [(each["Key"], each["Value"]) for each in group["ec2TagFilters"]]
         return [Instance(i, h.tags) for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)]
 
+    def described(self, instance_ids: Sequence[str]) -> list[Instance]:
+        return [Instance(i, self.hosts[i].tags) for i in instance_ids if i in self.hosts]
+
     # --- SSM
 
     def hybrid(self) -> list[Node]:

@@ -31,9 +31,6 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
         "InvalidECSService": "services are checked with the group, and again when the deployment begins",
         "InvalidTrafficRoutingConfiguration": "another platform's configuration is InvalidComputePlatformException's",
     },
-    "CreateDeploymentGroup": {
-        "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
-    },
     "DeleteApplication": {"InvalidRole": _ROLE},
     "DeleteDeploymentGroup": {"InvalidRole": _ROLE},
     "DeleteGitHubAccountToken": _TOKENS,
@@ -57,9 +54,6 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
     "UntagResource": {
         "DeploymentConfigDoesNotExist": _NOT_TAKEN,
         "InvalidTagsToAdd": "keys that are not there are passed over",
-    },
-    "UpdateDeploymentGroup": {
-        "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
     },
 }
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from tidegate.gateways.errors import DeniedError, UnavailableError, error_code, translated
+from tidegate.gateways.service_roles import RolePermissionsError
 from tidegate.model.deployment import ErrorCode
+from tidegate.model.scaling import ScalingFault, ScalingGroup
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -22,31 +24,7 @@ if TYPE_CHECKING:
 #: Seconds that an instance waits without a heartbeat, and what becomes of it then; as CodeDeploy's own hooks have them.
 TIMEOUT: Final = 600
 DEFAULT_RESULT: Final = "ABANDON"
-#: Hooks that an Auto Scaling group may have (AWS: "Quotas for Amazon EC2 Auto Scaling").
-MOST_HOOKS: Final = 50
 _CONFIGURATION: Final = frozenset({"ValidationError", "LimitExceeded"})
-
-
-class ScalingFault(Exception):  # noqa: N818 - a fault of the user's Auto Scaling group or rights, not of ours
-    """An Auto Scaling group cannot be used. ``code`` is the deployment's error code."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
-
-
-@dataclass(frozen=True, slots=True)
-class ScalingGroup:
-    """An Auto Scaling group as it is.
-
-    Attributes
-    ----------
-    states : lifecycle state by instance id
-    suspended : processes that are suspended
-    """
-
-    states: Mapping[str, str]
-    suspended: frozenset[str]
 
 
 class LifecycleHooks:
@@ -167,6 +145,8 @@ def _faults(doing: str) -> Iterator[None]:
     try:
         with translated(doing):
             yield
+    except RolePermissionsError as error:
+        raise ScalingFault(ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS, str(error)) from error
     except DeniedError as error:
         remedy = "Allow it in the policies of the account, or in those of the stack's functions."
         raise ScalingFault(ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS, f"{error} {remedy}") from error

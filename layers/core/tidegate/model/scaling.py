@@ -20,6 +20,32 @@ _UNFIT: Final = re.compile(r"[^A-Za-z0-9_/-]")
 _GROUP_ID: Final = re.compile(r"-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$")
 
 
+#: Hooks that an Auto Scaling group may have (AWS: "Quotas for Amazon EC2 Auto Scaling").
+MOST_HOOKS: Final = 50
+
+
+class ScalingFault(Exception):  # noqa: N818 - a fault of the user's Auto Scaling group or rights, not of ours
+    """An Auto Scaling group cannot be used. ``code`` is the deployment's error code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingGroup:
+    """An Auto Scaling group as it is.
+
+    Attributes
+    ----------
+    states : lifecycle state by instance id
+    suspended : processes that are suspended
+    """
+
+    states: Mapping[str, str]
+    suspended: frozenset[str] = frozenset()
+
+
 class Transition(StrEnum):
     """What an instance is held in, by the words of its hook."""
 

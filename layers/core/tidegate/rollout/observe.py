@@ -108,9 +108,9 @@ class _Pass:
             message = flight.refusal
         elif not self.ledger.stage(flight).kind.on_host:
             return
-        elif self.now - flight.begun_at > self.rules.undelivered_after:
+        elif self.now - flight.begun_at > self.rules.reachable_within:
             message = (
-                f"The instance's SSM agent was not reachable for {seconds(self.rules.undelivered_after)}. "
+                f"The instance's SSM agent was not reachable for {seconds(self.rules.reachable_within)}. "
                 "Check that the instance runs, that its SSM agent is started and that it may reach Systems Manager."
             )
         else:

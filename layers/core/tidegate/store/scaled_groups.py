@@ -34,7 +34,9 @@ def scaled(item: Item, info: Mapping[str, Any]) -> dict[str, Any]:
     strays = [each for each in item.get("strayHooks", ()) if tuple(each) not in wanted] + stray_hooks(known, hooks)
     if not hooks and not strays:
         return {}
-    found: dict[str, Any] = {"hooksDue": True, "GSI1PK": _PARTITION, "GSI1SK": group_id}
+    found: dict[str, Any] = {"GSI1PK": _PARTITION, "GSI1SK": group_id}
+    if strays or hooks != known or item.get("hooksDue"):
+        found["hooksDue"] = True
     return found | ({"hooks": hooks} if hooks else {}) | ({"strayHooks": strays} if strays else {})
 
 
@@ -61,6 +63,10 @@ class ScaledGroups:
             if page.next is None:
                 return
             start = page.next
+
+    def lock(self, group_id: str, instance_id: str) -> Item | None:
+        """The lock of an instance: ``deploymentId``, ``key``, ``time``; ``live`` while held, ``endTime`` afterwards."""
+        return self._table.get(lock_key(group_id, instance_id))
 
     def settled(self, item: Item, left: Sequence[Sequence[str]]) -> None:
         """Note that a group's hooks are as they should be, but for those that could not be removed.
@@ -101,14 +107,3 @@ def lock_released(deployment: Mapping[str, Any], now: float) -> list[Update]:
     key = lock_key(deployment["deploymentGroupId"], deployment["scaling"]["instanceId"])
     ours = Equals("deploymentId", deployment["deploymentId"])
     return [Update(key, set={"endTime": now}, remove=("live",), condition=ours)]
-
-
-class InstanceLocks:
-    """The locks."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    def get(self, group_id: str, instance_id: str) -> Item | None:
-        """The lock of an instance: ``deploymentId``, ``key``, ``time``; ``live`` while held, ``endTime`` afterwards."""
-        return self._table.get(lock_key(group_id, instance_id))

@@ -14,7 +14,7 @@ from tidegate.api.errors import ApiError, not_yet
 from tidegate.api.rules.balancers import check_balancers, check_balancers_fit
 from tidegate.api.rules.common import check_alarms, check_auto_rollback
 from tidegate.api.rules.ecs_services import check_services, check_services_fit
-from tidegate.api.rules.scaling import check_auto_scaling_groups, check_suspended, check_suspended_fit, suspended
+from tidegate.api.rules.scaling import check_auto_scaling_groups, check_suspended, check_suspended_fit
 from tidegate.api.rules.selectors import check_selectors
 from tidegate.api.rules.settings import platform_of
 from tidegate.api.rules.styles import check_blue_green, check_style
@@ -83,12 +83,8 @@ def _check_not_of_servers(info: Mapping[str, Any], platform: str) -> None:
 
 def _refuse_what_is_not_there(info: Mapping[str, Any]) -> None:
     style = info["deploymentStyle"]
-    suspends = suspended(info.get("ec2DeploymentOptions"))
     refused = (
         (style["deploymentType"] == "BLUE_GREEN", "InvalidDeploymentStyleException", "Blue/green deployments are"),
-        (suspends, "InvalidAutoScalingGroupProcessToSuspendException", "Suspended Auto Scaling processes are"),
-        (info.get("autoScalingGroups"), "InvalidAutoScalingGroupException", "Auto Scaling groups are"),
-        (info.get("terminationHookEnabled"), "InvalidAutoScalingGroupException", "Termination hooks are"),
     )
     for wanted, code, what in refused:
         if wanted:
