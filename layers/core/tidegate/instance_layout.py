@@ -13,14 +13,13 @@ if TYPE_CHECKING:
     from tidegate.runtime import Runtime
 
 
-def instance_plan(deployment: Mapping[str, Any], runtime: Runtime, *, balanced: bool) -> Plan | None:
-    """The plan for the instance that waits, None for any other deployment.
+def instance_plan(deployment: Mapping[str, Any], runtime: Runtime, *, balanced: bool) -> Plan:
+    """The plan for the instance that waits.
 
     An instance that is gone by now leaves an empty fleet: the deployment ends with NO_INSTANCES.
     """
     action = of_deployment(deployment)
-    if action is None:
-        return None
+    assert action is not None, "only deployments that Auto Scaling started are laid out so"
     key, value = runtime.settings.opt_in_tag
     stages = launch_stages if action.transition is Transition.LAUNCHING else leaving_stages
     return plan(

@@ -76,6 +76,8 @@ class Runtime:
     def _client(self, service: str, **keys: str) -> Any:
         from botocore.config import Config
 
+        from tidegate.gateways.errors import name_services
+
         # SigV4 and the regional host for S3: pre-signed URLs must work from anywhere, also in opt-in Regions.
         config = Config(
             retries={"mode": "standard", "max_attempts": 5},
@@ -84,7 +86,7 @@ class Runtime:
             signature_version="s3v4" if service == "s3" else None,
             s3={"us_east_1_regional_endpoint": "regional"} if service == "s3" else None,
         )
-        return self._session.client(service, config=config, **keys)
+        return name_services(self._session.client(service, config=config, **keys))
 
     @cached_property
     def acting(self) -> Acting:

@@ -127,6 +127,7 @@ class Settings:
             heartbeat_floor=min(self.heartbeat_floor, self.heartbeat),
             heartbeat_ceiling=self.heartbeat,
             balancer_interval=self.balancer_interval,
+            revived_at=deployment.get("revivedTime", 0.0),
             # A new instance's agent registers when the instance has booted.
             unreachable_after=self.agent if deployment.get("creator") == LAUNCH_CREATOR else 0.0,
         )

@@ -14,7 +14,7 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, EmptyResult
 
 from tidegate_local.autoscaling import AutoScaling, ScalingError, events, requests
-from tidegate_local.autoscaling.service import now_utc
+from tidegate_local.autoscaling.activities import now_utc
 
 _Operation = Callable[[AutoScalingResponse], ActionResult]
 _running: Callable[[], AutoScaling]

@@ -13,10 +13,10 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from tidegate_local.autoscaling import events
+from tidegate_local.autoscaling.activities import Activities, now_utc
 from tidegate_local.autoscaling.lifecycle import (
     GLOBAL_TIMEOUT,
     LAUNCHING,
@@ -36,7 +36,6 @@ _LOG = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _RESTING = ("Stopped", "Running", "Hibernated")
 _DRAIN_LOOK = 0.2
-_KEPT_ACTIVITIES = 500
 
 
 class AutoScaling:
@@ -56,7 +55,7 @@ class AutoScaling:
         self.services = services
         self.lock = threading.RLock()
         self.account = account
-        self.activities: list[dict[str, Any]] = []
+        self.activities = Activities()
         self._hosts = hosts
         self._background = Background("scaling", threads=4)
         self._failures: dict[str, int] = defaultdict(int)  # launches in a row that failed, by group
@@ -131,7 +130,7 @@ class AutoScaling:
             zone = emptiest_zone(group.availability_zones, group.instance_states)
             instance = self.services.run(group, zone)
         except Exception as error:
-            activity = self.record(group, "Launching a new EC2 instance", cause)
+            activity = self.activities.begin(group, "Launching a new EC2 instance", cause)
             self._launch_failed(group, None, activity, str(error))
             return False
         member = Member(
@@ -143,7 +142,7 @@ class AutoScaling:
             destination="WarmPool" if warm else "AutoScalingGroup",
         )
         member.enter("Pending")
-        member.activity = self.record(group, f"Launching a new EC2 instance: {member.instance_id}", cause)
+        member.activity = self.activities.begin(group, f"Launching a new EC2 instance: {member.instance_id}", cause)
         instance.autoscaling_group = group
         group.instance_states.append(member)
         self.later(lambda: self._bring_up(member))
@@ -176,7 +175,7 @@ class AutoScaling:
 
     def _launch_failed(self, group: Any, member: Member | None, activity: dict[str, Any], why: str) -> None:
         _LOG.warning("Auto Scaling group %s: an instance could not be launched: %s", group.name, why)
-        self._end_activity(activity, "Failed", why)
+        self.activities.end(activity, "Failed", why)
         self.services.emit(events.outcome_event(member, group, "Launch", activity, False))
         self._pause(group)
 
@@ -191,7 +190,7 @@ class AutoScaling:
         group = member.auto_scaling_group
         member.warm, member.origin, member.destination = False, "WarmPool", "AutoScalingGroup"
         member.enter("Pending")
-        member.activity = self.record(
+        member.activity = self.activities.begin(
             group, f"Launching a new EC2 instance from warm pool: {member.instance_id}", "The group needs an instance."
         )
 
@@ -213,7 +212,7 @@ class AutoScaling:
             if not suspended(group, "AddToLoadBalancer"):
                 self.services.register(group, [member.instance_id])
             member.enter("InService")
-        self._end_activity(member.activity, "Successful")
+        self.activities.end(member.activity, "Successful")
         self.services.emit(events.outcome_event(member, group, "Launch", member.activity, True))
 
     def _rest(self, member: Member) -> None:
@@ -312,9 +311,9 @@ class AutoScaling:
         member.destination = "WarmPool" if back else "EC2"
         member.actions = []
         member.enter("Terminating")
-        self._end_activity(member.activity, "Cancelled", why)
+        self.activities.end(member.activity, "Cancelled", why)
         cause = f"At {now_utc():%Y-%m-%dT%H:%M:%SZ} instance {member.instance_id} was taken out of service: {why}."
-        member.activity = self.record(group, f"Terminating EC2 instance: {member.instance_id}", cause)
+        member.activity = self.activities.begin(group, f"Terminating EC2 instance: {member.instance_id}", cause)
         if not member.warm:
             self.services.deregister(group, [member.instance_id])
 
@@ -336,7 +335,7 @@ class AutoScaling:
         if not back:
             self.services.terminate(member.instance_id)
         with self.lock:
-            self._end_activity(member.activity, "Successful")
+            self.activities.end(member.activity, "Successful")
             self.services.emit(events.outcome_event(member, group, "Terminate", member.activity, True))
             if back:
                 member.warm = True
@@ -347,29 +346,6 @@ class AutoScaling:
             if getattr(group, "status", None) and not group.instance_states:
                 self.services.forget(group)
             self.reconcile(group)
-
-    # -- activities --------------------------------------------------------------------------------------------------
-
-    def record(self, group: Any, description: str, cause: str) -> dict[str, Any]:
-        """Begin a scaling activity."""
-        activity = {
-            "ActivityId": str(uuid.uuid4()),
-            "AutoScalingGroupName": group.name,
-            "AutoScalingGroupARN": group.arn,
-            "Description": description,
-            "Cause": cause,
-            "StartTime": now_utc(),
-            "StatusCode": "InProgress",
-            "Progress": 50,
-            "Details": "{}",
-        }
-        self.activities = [activity, *self.activities[: _KEPT_ACTIVITIES - 1]]
-        return activity
-
-    def _end_activity(self, activity: dict[str, Any], status: str, message: str = "") -> None:
-        if activity["StatusCode"] == "InProgress":
-            activity |= {"StatusCode": status, "EndTime": now_utc(), "Progress": 100}
-            activity |= {"StatusMessage": message} if message else {}
 
 
 def suspended(group: Any, process: str) -> bool:
@@ -384,8 +360,3 @@ def launched_from(group: Any) -> tuple[str | None, dict[str, Any] | None]:
     template = group.ec2_launch_template
     version = str(template.get_version(group.launch_template_version).number)
     return None, {"LaunchTemplateId": template.id, "LaunchTemplateName": template.name, "Version": version}
-
-
-def now_utc() -> datetime:
-    """The time, in whole seconds."""
-    return datetime.now(UTC).replace(microsecond=0)

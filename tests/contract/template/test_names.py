@@ -38,7 +38,20 @@ STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 FUNCTIONS = {name: each for name, each in RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
 
-VERBS = {"Validate", "Select", "Evaluate", "Pick", "Send", "Await", "Start", "Finish", "Roll", "Wake", "Notify"}
+VERBS = {
+    "Validate",
+    "Select",
+    "Evaluate",
+    "Pick",
+    "Send",
+    "Await",
+    "Start",
+    "Finish",
+    "Roll",
+    "Wake",
+    "Notify",
+    "Sweep",
+}
 #: Steps whose failure fails the execution: nothing is left to be ended, or the sweep carries the deployment on.
 ENDS = {"FinishDeployment", "RollBackDeployment", "StartSuccessor"}
 DOORS = {"ApiFunction", "OnRevisionUploadFunction"}  # named after what comes in
@@ -268,6 +281,7 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
             "OnRevisionUploadFunction",
             "RollBackDeploymentFunction",
             "StartSuccessorFunction",
+            "SweepDeploymentsFunction",
             "WakeDeploymentFunction",
         },
         "secretsmanager": {"ApiFunction", "ValidateRevisionFunction"},

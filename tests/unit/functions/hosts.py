@@ -56,6 +56,7 @@ class Host:
     answer_lost: bool = False
     online: bool = True
     system: str = "linux"
+    zone: str = ""
     tags: Mapping[str, str] = field(default_factory=lambda: {"Fleet": "demo", "tidegate:managed": "true"})
     records: dict[str, HostReport | None] = field(default_factory=dict)
     runs: Counter[str] = field(default_factory=Counter)
@@ -109,7 +110,9 @@ class Fleet:
 
     def selected_by(self, group: Mapping[str, Any]) -> list[Instance]:
         wanted = [(each["Key"], each["Value"]) for each in group["ec2TagFilters"]]
-        return [Instance(i, h.tags) for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)]
+        return [
+            Instance(i, h.tags, h.zone) for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)
+        ]
 
     def described(self, instance_ids: Sequence[str]) -> list[Instance]:
         return [Instance(i, self.hosts[i].tags) for i in instance_ids if i in self.hosts]

@@ -83,7 +83,7 @@ class RecordingTable(MemoryTable):
         super().write(*writes)
         for write in writes:
             pk, sk = key_of(write.item) if isinstance(write, Put) else write.key
-            if sk == "DEP":
+            if sk == "DEP" and (pk, sk) in self._items:
                 course = self.courses.setdefault(pk[4:], [])
                 status = self._items[pk, sk]["status"]
                 if course[-1:] != [status]:
@@ -155,6 +155,23 @@ class Account:
                 definition=self.machine,
             )
             self.queue.append((deployment_id, generation))
+
+    def status(self, deployment_id: str, generation: int) -> str | None:
+        found = self.executions.get(f"{deployment_id}-{generation}")
+        return found.status if found else None
+
+    def abort(self, deployment_id: str) -> None:
+        """What StopExecution does to the execution that a deployment has now."""
+        generation = self.deployment(deployment_id)["generation"]
+        self.executions[f"{deployment_id}-{generation}"].status = "ABORTED"
+
+    def sweep(self, after: float = 300) -> dict[str, dict[str, int]]:
+        """SweepDeployments, some time later; what it starts is run."""
+        self.clock.pass_time_until(self.now + after, lambda: False)
+        sweep_deployments = importlib.import_module("functions.sweep_deployments.app")
+        found: dict[str, dict[str, int]] = sweep_deployments.run({}, self.runtime)
+        self.run()
+        return found
 
     def wake(self, token: str) -> None:
         for execution in self.executions.values():

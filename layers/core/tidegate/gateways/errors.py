@@ -12,13 +12,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 _THROTTLES = frozenset(
     {
+        "EC2ThrottledException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "Throttled",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
@@ -64,6 +71,17 @@ class BalancerFault(Exception):  # noqa: N818 - a fault of the user's balancers,
         self.code, self.message = code, message
 
 
+def name_services(client: Any) -> Any:
+    """Let the errors of a client say which service they come from; gives the client."""
+
+    def note(parsed: MutableMapping[str, Any], model: Any, **_: Any) -> None:
+        if "Error" in parsed:
+            parsed["Error"]["Service"] = model.service_model.metadata["serviceFullName"]
+
+    client.meta.events.register("after-call", note)
+    return client
+
+
 def error_code(error: ClientError) -> str:
     """The service's own code of an error."""
     return str(error.response.get("Error", {}).get("Code", ""))
@@ -82,7 +100,11 @@ def translated(doing: str) -> Iterator[None]:
     except ClientError as error:
         code, text = error_code(error), error.response.get("Error", {}).get("Message", "")
         if code in _THROTTLES:
-            raise ThrottledError(f"{doing}: {code}: {text}") from error
+            service = error.response.get("Error", {}).get("Service", "the service")
+            raise ThrottledError(
+                f"{doing}: {code}: {text.rstrip('.')}. {service} asked to slow down for longer than the tries lasted: "
+                "deploy again when fewer requests are made, or have the account's quota raised."
+            ) from error
         if is_denial(error):
             raise DeniedError(f"{doing}: {code}: {text}") from error
         raise UnavailableError(f"{doing}: {code}: {text}") from error

@@ -108,7 +108,7 @@ class _Pass:
             message = flight.refusal
         elif not self.ledger.stage(flight).kind.on_host:
             return
-        elif self.now - flight.begun_at > self.rules.reachable_within:
+        elif self.now - max(flight.begun_at, self.rules.revived_at) > self.rules.reachable_within:
             message = (
                 f"The instance's SSM agent was not reachable for {seconds(self.rules.reachable_within)}. "
                 "Check that the instance runs, that its SSM agent is started and that it may reach Systems Manager."

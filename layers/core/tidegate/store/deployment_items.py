@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tidegate.model.deployment import FOLLOW_UP_CREATOR, ROLLBACK_CREATOR
-from tidegate.store.table import All, Condition, Equals, Item, Key, OneOf, sort_time
+from tidegate.store.table import Absent, All, Condition, Equals, Item, Key, OneOf, Put, sort_time
 
 LIVE_STATUSES: Final = ("Created", "Queued", "InProgress", "Baking", "Ready")
 OVERVIEW: Final = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready")
@@ -15,6 +15,18 @@ OVERVIEW: Final = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "R
 def deployment_key(deployment_id: str) -> Key:
     """Key of a deployment's item."""
     return f"DEP#{deployment_id}", "DEP"
+
+
+def live_key(deployment_id: str) -> Key:
+    """Key of the mark that a deployment is live: what the sweep reads, so that it finds those without an execution."""
+    return "LIVE", deployment_id
+
+
+def made(deployment: Mapping[str, Any]) -> list[Put]:
+    """The writes of a new deployment: its item, which must be absent, and the mark that it is live."""
+    item = with_keys(deployment)
+    pk, sk = live_key(item["deploymentId"])
+    return [Put(item, Absent()), Put({"PK": pk, "SK": sk, "createTime": item["createTime"]})]
 
 
 def with_keys(deployment: Mapping[str, Any]) -> Item:
@@ -80,7 +92,7 @@ def rollback_deployment(
         "overview": dict.fromkeys(OVERVIEW, 0),
         "rollback": {
             "rollbackTriggeringDeploymentId": old,
-            "rollbackMessage": f"Deployment {deployment_id} is triggered to roll back deployment {old}.",
+            "rollbackMessage": f"Deployment {deployment_id} is triggered to roll back deployment {old}",
         },
         "previousRevision": failed["location"],
         "generation": 1,

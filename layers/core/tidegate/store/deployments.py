@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,8 @@ from tidegate.store.deployment_items import (
     OVERVIEW,
     deployment_key,
     last_info,
+    live_key,
+    made,
     rollback_deployment,
     still_live,
     with_keys,
@@ -34,17 +36,16 @@ from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
 from tidegate.store.scaled_groups import lock_taken
 from tidegate.store.table import (
-    Absent,
     All,
     AttributeAbsent,
     Check,
     Cursor,
+    Delete,
     Equals,
     Item,
     OneOf,
     Page,
     Present,
-    Put,
     Table,
     Update,
     sort_time,
@@ -61,6 +62,7 @@ __all__ = [
 ]
 
 _TRIES: Final = 5
+_LIVE_PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +114,22 @@ class Deployments:
             Another deployment holds the lock.
         """
         application, group = deployment["applicationName"], deployment["deploymentGroupName"]
-        item, now = with_keys(deployment), deployment["createTime"]
+        (item_put, mark), now = made(deployment), deployment["createTime"]
         location = registered_as or deployment["location"]
         free = All(Equals("deploymentGroupId", deployment["deploymentGroupId"]), AttributeAbsent("live"))
-        lock = {"live": deployment["deploymentId"], "lastAttempted": last_info(item)}
+        lock = {"live": deployment["deploymentId"], "lastAttempted": last_info(deployment)}
         try:
             self._table.write(
-                Put(item, Absent()),
+                item_put,
                 Update(group_key(application, group), set=lock, condition=free),
                 revision_use(application, location, description=revision_description, now=now),
+                mark,
                 *watches_of(deployment),
                 *self._related(root, deployment["deploymentId"]),
             )
         except ConditionFailedError as error:
             raise self._creation_error(error, deployment) from None
-        return item
+        return dict(item_put.item)
 
     def _related(self, root: str, follow_up: str) -> list[Update]:
         if not root:
@@ -153,15 +156,16 @@ class Deployments:
             Another deployment of the group holds the instance's lock.
         """
         application, group = deployment["applicationName"], deployment["deploymentGroupName"]
-        item, now = with_keys(deployment), deployment["createTime"]
+        (item, mark), now = made(deployment), deployment["createTime"]
         same = Equals("deploymentGroupId", deployment["deploymentGroupId"])
         described = f"Registered by deployment {deployment['deploymentId']}"
         try:
             self._table.write(
-                Put(item, Absent()),
+                item,
                 Check(group_key(application, group), same),
                 lock_taken(deployment, key),
                 revision_use(application, deployment["location"], description=described, now=now),
+                mark,
             )
         except ConditionFailedError as error:
             if error.index == 0:
@@ -169,7 +173,7 @@ class Deployments:
             if error.index == 2:
                 raise InstanceBusyError(deployment["scaling"]["instanceId"]) from None
             raise DeploymentGroupNotFoundError(application, group) from None
-        return item
+        return dict(item.item)
 
     def _creation_error(self, error: ConditionFailedError, deployment: Mapping[str, Any]) -> StoreError:
         application, group = deployment["applicationName"], deployment["deploymentGroupName"]
@@ -217,6 +221,46 @@ class Deployments:
         # "$" follows "#": the id behind the time is included.
         span = (sort_time(earliest or 0), sort_time(99999999999.999 if latest is None else latest) + "$")
         return self._table.query(pk, between=span, index=index, descending=True, limit=limit, start=start)
+
+    def live_ids(self, after: str) -> Iterator[list[str]]:
+        """Pages of the ids of all live deployments, those behind ``after`` first.
+
+        Whoever does not come to the end of them begins elsewhere the next time.
+        """
+        pk = live_key("")[0]
+        for span in ((after + "!", "~"), ("!", after)):
+            start: Cursor | None = None
+            while True:
+                page = self._table.query(pk, between=span, limit=_LIVE_PAGE, start=start)
+                yield [item["SK"] for item in page.items]
+                start = page.next
+                if start is None:
+                    break
+
+    def unmark(self, deployment_id: str) -> bool:
+        """Take away what a deployment that has ended, or is not there, may still hold: its mark and its group's lock.
+
+        Its end takes both away, so nothing is found but where the table was restored or changed by hand.
+
+        Returns
+        -------
+        Whether a lock was released.
+        """
+        deployment = self._table.get(deployment_key(deployment_id))
+        if deployment is not None and deployment["status"] not in TERMINAL:
+            return False
+        released = deployment is not None and self._released(deployment)
+        self._table.write(Delete(live_key(deployment_id)))
+        return released
+
+    def _released(self, deployment: Mapping[str, Any]) -> bool:
+        group = group_key(deployment["applicationName"], deployment["deploymentGroupName"])
+        held = Equals("live", deployment["deploymentId"])
+        try:
+            self._table.write(Update(group, remove=("live",), condition=held))
+        except ConditionFailedError:
+            return False
+        return True
 
     def request_stop(self, deployment_id: str, *, now: float, auto_rollback: bool | None, by: str) -> Item:
         """Record that the deployment is to stop. The first request counts; more of them change nothing.

@@ -9,11 +9,11 @@ from typing import Any
 from tidegate.model.deployment import RESTART
 from tidegate.model.names import revision_key
 from tidegate.store.alarm_watches import watches_ended
-from tidegate.store.deployment_items import deployment_key, last_info, still_live, with_keys
+from tidegate.store.deployment_items import deployment_key, last_info, live_key, made, still_live
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
 from tidegate.store.scaled_groups import lock_released
-from tidegate.store.table import Absent, All, Equals, Item, Put, Update, Write
+from tidegate.store.table import All, Delete, Equals, Item, Update, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,18 @@ class Ending:
     def with_group(self, deployment: Item) -> list[Write]:
         """The writes that end a deployment which holds its group's lock."""
         writes: list[Write] = [self._of_deployment(deployment, alone=False), self._of_group(deployment)]
-        writes += watches_ended(deployment)
+        writes += _marks_ended(deployment)
         if self.rollback:
             application, location = self.rollback["applicationName"], self.rollback["location"]
             description = f"Registered by deployment {self.rollback['deploymentId']}"
-            writes.append(Put(with_keys(self.rollback), Absent()))
+            writes += made(self.rollback)
             writes.append(revision_use(application, location, description=description, now=self.now))
         return writes
 
     def without_group(self, deployment: Item) -> list[Write]:
         """The writes that end a deployment whose group is gone or has another lock; nothing is rolled back."""
         released = lock_released(deployment, self.now)
-        return [self._of_deployment(deployment, alone=True), *watches_ended(deployment), *released]
+        return [self._of_deployment(deployment, alone=True), *_marks_ended(deployment), *released]
 
     def _of_deployment(self, deployment: Item, *, alone: bool) -> Update:
         changes: dict[str, Any] = {"status": self.status, "completeTime": self.now}
@@ -90,3 +90,8 @@ class Ending:
             }
         key = group_key(deployment["applicationName"], deployment["deploymentGroupName"])
         return Update(key, set=changes, remove=remove, condition=Equals("live", deployment["deploymentId"]))
+
+
+def _marks_ended(deployment: Item) -> list[Write]:
+    """Take away what marks a live deployment."""
+    return [Delete(live_key(deployment["deploymentId"])), *watches_ended(deployment)]

@@ -9,9 +9,9 @@ from typing import Any
 from tidegate.model import legs
 from tidegate.model.decisions import Decision
 from tidegate.model.ledger import Closing, Flight, Ledger, Member, Purpose, Roster
-from tidegate.store.deployment_items import LIVE_STATUSES
+from tidegate.store.deployment_items import LIVE_STATUSES, still_live
 from tidegate.store.errors import ConditionFailedError, ConflictError, StaleGenerationError
-from tidegate.store.table import Absent, All, Equals, OneOf, Put, Table, Update, Write
+from tidegate.store.table import Absent, All, Check, Equals, OneOf, Put, Table, Update, Write
 
 SHARD = 1000  # targets a shard: a byte each in the ledger, an id each in the roster
 
@@ -119,6 +119,44 @@ class Ledgers:
                 f"The ledger of {deployment_id} has moved on from version {before.version}."
             ) from error
         return Loaded(ledger, before.version + 1)
+
+    def take_over(
+        self,
+        deployment_id: str,
+        generation: int,
+        before: Loaded,
+        changes: Mapping[str, Any],
+        decisions: Sequence[Decision],
+        now: float,
+    ) -> None:
+        """Give a deployment to its next generation, with the reasons, in one transaction.
+
+        Parameters
+        ----------
+        generation : the one that has it
+        before : the ledger; of version 0 where there is none yet
+        changes : attributes of the deployment that go with it
+
+        Raises
+        ------
+        StaleLedgerError, StaleGenerationError
+            Somebody else has it, or it has ended.
+        """
+        pk = f"DEP#{deployment_id}"
+        ledger, puts = number_decisions(deployment_id, before.ledger, decisions, now)
+        raised = {**changes, "generation": generation + 1, "generationTime": now}
+        writes: list[Write] = [Update((pk, "DEP"), set=raised, condition=still_live(generation))]
+        if before.version:
+            head = {"PK": pk, "SK": "LEDGER", "version": before.version + 1, **_head(ledger)}
+            writes.append(Put(head, Equals("version", before.version)))
+        else:
+            writes.append(Check((pk, "LEDGER"), Absent()))
+        try:
+            self._table.write(*writes, *puts)
+        except ConditionFailedError as error:
+            if error.index == 0:
+                raise StaleGenerationError(deployment_id, generation) from error
+            raise StaleLedgerError(f"The ledger of {deployment_id} has moved on.") from error
 
 
 def number_decisions(

@@ -33,6 +33,11 @@ _FIRST_GENERATION: Final = 1
 _DRAWS: Final = 3
 #: Settings that a deployment takes over as they are, and shows.
 _FROM_GROUP: Final = ("serviceRoleArn", "loadBalancerInfo", "blueGreenDeploymentConfiguration", "ecsServices")
+_FROM_CONFIG: Final = (
+    ("minimum", "minimumHealthyHosts"),
+    ("zonal", "zonalConfig"),
+    ("trafficRouting", "trafficRoutingConfig"),
+)
 _FROM_CALL: Final = ("description", "overrideAlarmConfiguration")
 _LONGEST_EXTERNAL_ID: Final = 256
 
@@ -80,7 +85,7 @@ def _attributes(call: Call, given: Given, group: Item, location: Mapping[str, An
         "caller": call.caller,
     }
     # Fixed now: what is changed in configuration or group later is for later deployments.
-    for name, source in (("minimum", "minimumHealthyHosts"), ("trafficRouting", "trafficRoutingConfig")):
+    for name, source in _FROM_CONFIG:
         if source in config:
             found[name] = config[source]
     kept = {name: info[name] for name in _FROM_GROUP if info.get(name)}
