@@ -7,7 +7,7 @@ from functools import cache
 
 from aws_lambda_powertools import Logger
 
-from tidegate.gateways.errors import BalancerFault
+from tidegate.gateways.errors import BalancerFault, FleetFault
 from tidegate.layouts import laid_out
 from tidegate.model.balancers import to_items
 from tidegate.model.deployment import ErrorCode
@@ -36,7 +36,7 @@ def run(state: State, runtime: Runtime) -> State:
     except DeploymentGroupNotFoundError as error:
         fault = {"code": ErrorCode.DEPLOYMENT_GROUP_MISSING, "message": str(error)}
         return {**state, "verdict": "FINISH", "fault": fault}
-    except (BalancerFault, ScalingFault) as error:
+    except (BalancerFault, FleetFault, ScalingFault) as error:
         return {**state, "verdict": "FINISH", "fault": {"code": error.code, "message": error.message}}
     made, now = layout.plan, runtime.clock()
     deployment_id, generation = state["deploymentId"], state["generation"]

@@ -41,6 +41,8 @@ def laid_out(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime)
     ------
     BalancerFault
         The group's balancers, or the instances behind them, cannot be used.
+    FleetFault
+        The group's instances cannot be found.
     """
     if "scaling" in deployment:
         balancers = _balancers_of(deployment, group["info"], runtime)
@@ -65,6 +67,7 @@ def _in_place(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime
             balancer_limit=runtime.settings.balancer,
         ),
         zonal=_zonal_of(deployment),
+        most=runtime.settings.max_instances,
     )
     if unfit := cannot_be_balanced(made.ledger, made.roster):
         raise BalancerFault(ErrorCode.ELB_INVALID_INSTANCE, unfit)

@@ -162,7 +162,7 @@ class Runtime:
         """EC2 instances."""
         from tidegate.gateways.instances import Instances
 
-        return Instances(self.acting.client("ec2"))
+        return Instances(self.acting.client)
 
     @cached_property
     def lifecycle_hooks(self) -> LifecycleHooks:

@@ -44,6 +44,7 @@ class Settings:
     deployment: float
     agent: float
     passes_per_execution: int
+    max_instances: int
     github_api_url: str
     github_secrets: str
     service_roles: RoleSettings
@@ -88,6 +89,7 @@ class Settings:
             deployment=number("TIDEGATE_DEPLOYMENT_SECONDS"),
             agent=number("TIDEGATE_AGENT_SECONDS"),
             passes_per_execution=int(number("TIDEGATE_PASSES_PER_EXECUTION")),
+            max_instances=int(number("TIDEGATE_MAX_INSTANCES")),
             github_api_url=text("TIDEGATE_GITHUB_API_URL"),
             github_secrets=text("TIDEGATE_GITHUB_SECRETS"),
             service_roles=RoleSettings(

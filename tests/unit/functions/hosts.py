@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tidegate.gateways.errors import FleetFault
 from tidegate.gateways.instances import Instance
 from tidegate.gateways.run_command import Sent
 from tidegate.model.decisions import Diagnostics, EventRecord, HostReport, Sight, Sighting
@@ -48,6 +49,7 @@ class Host:
     fails : revision keys whose deployment fails on it
     picked_up, takes : seconds; None: never
     answer_lost : its commands end without a result
+    zone : its Availability Zone
     """
 
     fails: frozenset[str] = frozenset()
@@ -105,14 +107,20 @@ class Fleet:
         self.ended: Callable[[str, str], None] = lambda _command, _target: None
         self.cancelled: list[tuple[str, str]] = []
         self.nodes: list[Node] = []
+        self.scaling_groups: dict[str, dict[str, str]] = {}  # lifecycle state by instance id, by name
 
     # --- EC2
 
     def selected_by(self, group: Mapping[str, Any]) -> list[Instance]:
-        wanted = [(each["Key"], each["Value"]) for each in group["ec2TagFilters"]]
-        return [
-            Instance(i, h.tags, h.zone) for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)
-        ]
+        wanted = [(each["Key"], each["Value"]) for each in group.get("ec2TagFilters") or ()]
+        states: dict[str, str] = {}
+        for name in group.get("autoScalingGroups") or ():
+            if name not in self.scaling_groups:
+                raise FleetFault("AUTO_SCALING_CONFIGURATION", f"There is no Auto Scaling group {name}.")
+            states |= self.scaling_groups[name]
+        chosen = {i for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)}
+        chosen = {i for i in chosen | set(states) if states.get(i, "InService") == "InService"}
+        return [Instance(i, h.tags, h.zone) for i, h in self.hosts.items() if i in chosen]
 
     def described(self, instance_ids: Sequence[str]) -> list[Instance]:
         return [Instance(i, self.hosts[i].tags) for i in instance_ids if i in self.hosts]

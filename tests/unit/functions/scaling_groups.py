@@ -43,6 +43,7 @@ class ScalingGroups:
     def __init__(self, account: Account, *names: str) -> None:
         self.account = account
         self.all = {name: Group() for name in names}
+        account.fleet.scaling_groups.update({name: group.states for name, group in self.all.items()})
         self.told = 1
         self.heartbeats = 0
         self.answers: list[tuple[str, str]] = []

@@ -42,6 +42,7 @@ ENV = {
     "TIDEGATE_DEPLOYMENT_SECONDS": "7200",
     "TIDEGATE_AGENT_SECONDS": "3600",
     "TIDEGATE_PASSES_PER_EXECUTION": "200",
+    "TIDEGATE_MAX_INSTANCES": "1000",
     "TIDEGATE_ACT_AS_SERVICE_ROLE": "never",
     "TIDEGATE_SERVICE_ROLE_ARNS": "arn:aws:iam::*:role/tidegate-*",
     "TIDEGATE_GITHUB_API_URL": "https://api.github.test",

@@ -8,6 +8,7 @@
     └── UnavailableError   anything else the service refused
     RevisionFault          the revision cannot be used: a deployment's error code and a sentence
     BalancerFault          a load balancer cannot be used: likewise
+    FleetFault             the fleet cannot be found as the group asks: likewise
 """
 
 from __future__ import annotations
@@ -65,6 +66,14 @@ class RevisionFault(Exception):  # noqa: N818 - a fault of the user's revision, 
 
 class BalancerFault(Exception):  # noqa: N818 - a fault of the user's balancers, not of ours
     """A load balancer cannot be used. ``code`` is the deployment's error code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+class FleetFault(Exception):  # noqa: N818 - a fault of the user's group or account, not of ours
+    """The instances that a group selects cannot be found. ``code`` is the deployment's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
