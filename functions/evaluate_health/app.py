@@ -10,25 +10,20 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tidegate.gateways.alarms import AlarmsUnreadError
-from tidegate.gateways.errors import BalancerFault, GatewayError
-from tidegate.gateways.service_roles import ServiceRoleError
+from tidegate.gateways.errors import BalancerFault
+from tidegate.interruptions import interruption
 from tidegate.lifecycle_actions import keep_waiting
 from tidegate.model.balancers import from_items
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
-from tidegate.model.deployment import ErrorCode
 from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
 from tidegate.model.legs import StageKind, WaitKind, events_of
 from tidegate.rollout import Observed, TargetChange, Verdict, judge, observe, to_look_at
-from tidegate.rollout.alarms import alarm_closing, missing_alarms, unread
 from tidegate.rollout.dispatch import worded
 from tidegate.rollout.projection import ended_events, merged_events, pending_events
 from tidegate.rollout.traffic import fault_sightings, traffic_sightings
 from tidegate.runtime import Runtime, State, kept, step
 from tidegate.store.targets import TargetRow
 from tidegate.target_rows import target_row
-
-logger = Logger()
 
 _MOST_TARGET_DECISIONS = 20  # a pass tells of so many failed targets one by one
 
@@ -117,30 +112,6 @@ def balancer_sightings(
     return seen, closing
 
 
-def interruption(deployment: Mapping[str, Any], runtime: Runtime, now: float) -> Closing | None:
-    """Why the deployment is to end, where somebody asked for it or an alarm is active."""
-    if stop := deployment.get("stop"):
-        reason = f"The deployment was stopped by {stop.get('by') or 'a user'}."
-        return Closing("Stopped", ErrorCode.MANUAL_STOP, reason, now)
-    if not (watched := deployment.get("alarms")):
-        return None
-    names, states = watched["names"], dict[str, str]()
-    try:
-        states = runtime.alarms.states(names)
-        why = missing_alarms(names, states)
-    except GatewayError as error:
-        if isinstance(error, ServiceRoleError) and not watched["ignorePollFailure"]:
-            raise  # the deployment ends with the role's own code
-        why = str(error)
-    closing = alarm_closing(names, states, now)
-    if why and closing is None and not watched["ignorePollFailure"]:
-        # Raised, so that it is tried again with the patience that every step has before the deployment ends.
-        raise AlarmsUnreadError(unread(why))
-    if why:
-        logger.warning("alarms cannot be read", why=why)
-    return closing
-
-
 def target_rows(
     changes: Sequence[TargetChange], ledger: Ledger, roster: Roster, deployment: Mapping[str, Any], runtime: Runtime
 ) -> list[TargetRow]:
@@ -211,4 +182,4 @@ def target_decision(row: TargetRow) -> Decision:
     return Decision("Target", "FAILED", f"{row.target_id} failed in {where}: {message}", {"targetId": row.target_id})
 
 
-handler = step(logger, run, cache(Runtime))
+handler = step(Logger(), run, cache(Runtime))
