@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 
 from tidegate.ending import End, end_deployment, no_ledger
 from tidegate.follow_ups import follow_up
+from tidegate.gateways.service_roles import ServiceRoleError
 from tidegate.lifecycle_actions import complete
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import ErrorCode
@@ -98,8 +99,8 @@ def _after(state: State, ended: Mapping[str, Any], rollback_id: str | None, runt
     """What follows: an instance that Auto Scaling holds is let go, a rollback or a follow-up is started."""
     try:
         complete(ended, runtime)
-    except ScalingFault as fault:  # the sweep tries again, and Auto Scaling's own time-out ends the wait
-        logger.error("Auto Scaling does not take the answer", code=fault.code, why=fault.message)
+    except (ScalingFault, ServiceRoleError) as fault:  # the sweep tries again, and Auto Scaling's own time-out ends it
+        logger.error("Auto Scaling does not take the answer", why=str(fault))
     if started := rollback_id or follow_up(ended, runtime):
         return {**kept(state), "verdict": "ROLL_BACK", "rollbackDeploymentId": started}
     return {**kept(state), "verdict": "END"}

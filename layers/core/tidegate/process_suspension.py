@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tidegate.gateways.service_roles import ServiceRoleError
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.scaling import ScalingFault, processes_of
 
@@ -55,7 +56,8 @@ def resume_processes(deployment: Mapping[str, Any], runtime: Runtime) -> Scaling
     for scaling_group, processes in (deployment.get("suspended") or {}).items():
         try:
             runtime.lifecycle_hooks.resume(scaling_group, processes)
-        except ScalingFault as fault:
+        except (ScalingFault, ServiceRoleError) as fault:
+            code = getattr(fault, "code", ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS)
             remedy = f"Resume {', '.join(processes)} of the Auto Scaling group {scaling_group} by hand."
-            first = first or ScalingFault(fault.code, f"{fault.message} {remedy}")
+            first = first or ScalingFault(code, f"{fault} {remedy}")
     return first

@@ -55,7 +55,7 @@ def _swept(seen: Item, runtime: Runtime) -> Counter[str]:
     if item.get("hooksDue"):
         found["unsettled"] += bool(settle_hooks(item, runtime.lifecycle_hooks, runtime.scaled_groups))
     hooks = item.get("hooks", {})
-    for name, scaling_group in runtime.lifecycle_hooks.groups(list(hooks)).items():
+    for name, scaling_group in runtime.lifecycle_hooks.groups(list(hooks), pools=True).items():
         for instance_id, state in scaling_group.states.items():
             action = action_of_state(
                 name,

@@ -53,7 +53,7 @@ class ScalingGroups:
 
     # --- the port
 
-    def groups(self, names: Sequence[str]) -> dict[str, ScalingGroup]:
+    def groups(self, names: Sequence[str], *, pools: bool = False) -> dict[str, ScalingGroup]:
         self._called("groups")
         found = {name: self.all[name] for name in names if name in self.all}
         return {name: ScalingGroup(dict(g.states), frozenset(g.suspended)) for name, g in found.items()}
@@ -168,9 +168,11 @@ class ScalingGroups:
     def _answer(self, name: str, instance_id: str, answer: str) -> None:
         group = self.all[name]
         del group.waits[instance_id]
-        launching = group.states[instance_id].removeprefix("Warmed:") == _STATES[Transition.LAUNCHING]
+        state = group.states[instance_id]
+        goes_on = answer == "CONTINUE" and state.removeprefix("Warmed:") == _STATES[Transition.LAUNCHING]
         self.answers.append((instance_id, answer))
-        group.states[instance_id] = "InService" if launching and answer == "CONTINUE" else "Terminated"
+        there = "Warmed:Stopped" if state.startswith("Warmed:") else "InService"
+        group.states[instance_id] = there if goes_on else "Terminated"
 
 
 def scaled(account: Account, *names: str, **info: Any) -> ScalingGroups:

@@ -286,11 +286,15 @@ def test_an_instance_is_deployed_to_on_its_way_into_the_pool_and_out_of_it_only_
     port.launch("web", NEW, Origin="WarmPool", Destination="AutoScalingGroup")
     run_together(account)
     assert len(made_by(account, "autoscaling")) == 1, "it has the revision"
-    deploy(account, "v2.zip")
-    port.launch("web", NEW, Origin="WarmPool", Destination="AutoScalingGroup")
+    other = "i-0000000000000000b"
+    port.launch("web", other, Host(tags={"tidegate:managed": "true"}), Origin="EC2", Destination="WarmPool")
     run_together(account)
-    assert (len(made_by(account, "autoscaling")), account.hosts[NEW].revision) == (2, "v2.zip")
-    assert port.answers == 3 * [(NEW, "CONTINUE")]
+    deploy(account, "v2.zip")
+    assert account.hosts[other].revision == "v1.zip", "a deployment of the fleet leaves the pool alone"
+    port.launch("web", other, Origin="WarmPool", Destination="AutoScalingGroup")
+    run_together(account)
+    assert (len(made_by(account, "autoscaling")), account.hosts[other].revision) == (3, "v2.zip")
+    assert port.answers == 2 * [(NEW, "CONTINUE")] + 2 * [(other, "CONTINUE")]
 
 
 def test_an_instance_that_leaves_the_pool_for_good_goes_on_at_once() -> None:

@@ -33,8 +33,8 @@ class LifecycleHooks:
     def __init__(self, client: AutoScalingClient) -> None:
         self._client = client
 
-    def groups(self, names: Sequence[str]) -> dict[str, ScalingGroup]:
-        """Auto Scaling groups by name, with the instances of their warm pools; unknown ones are left out."""
+    def groups(self, names: Sequence[str], *, pools: bool = False) -> dict[str, ScalingGroup]:
+        """Auto Scaling groups by name, unknown ones left out; with the instances of their warm pools where asked."""
         if not names:
             return {}
         found: dict[str, ScalingGroup] = {}
@@ -45,7 +45,7 @@ class LifecycleHooks:
             for page in pages:
                 for group in page["AutoScalingGroups"]:
                     states = {each["InstanceId"]: each["LifecycleState"] for each in group.get("Instances", ())}
-                    if group.get("WarmPoolConfiguration"):
+                    if pools and group.get("WarmPoolConfiguration"):
                         states |= self._warm_pool(group["AutoScalingGroupName"])
                     suspended = frozenset(each["ProcessName"] for each in group.get("SuspendedProcesses", ()))
                     found[group["AutoScalingGroupName"]] = ScalingGroup(states, suspended)
