@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from tidegate.api import ExecutionsBusyError, Services, Settings
 from tidegate.api.errors import ApiError
 from tidegate.gateways.errors import ThrottledError
+from tidegate.gateways.service_roles import ServiceRoleError
 from tidegate.runtime import Runtime
 
 
@@ -43,6 +44,9 @@ class _LifecycleHooks:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
+    def act_for(self, role_arn: str, on: str) -> None:
+        self._runtime.acting.act_for(role_arn, on)
+
     def groups(self, names: Sequence[str]) -> Mapping[str, object]:
         with _busy():
             return self._runtime.lifecycle_hooks.groups(names)
@@ -64,6 +68,8 @@ class _LifecycleHooks:
 def _busy() -> Iterator[None]:
     try:
         yield
+    except ServiceRoleError as error:
+        raise ApiError("InvalidRoleException", str(error)) from error
     except ThrottledError as error:
         raise ApiError("ThrottlingException", f"{error} Call again.") from error
 

@@ -102,6 +102,9 @@ class LifecycleHooks(dict[str, dict[str, str]]):
         self["full"] = {f"hook-{number}": "autoscaling:EC2_INSTANCE_LAUNCHING" for number in range(50)}
         self.faults: dict[str, Exception] = {}
 
+    def act_for(self, role_arn: str, on: str) -> None:
+        self._called("act_for")
+
     def groups(self, names: Sequence[str]) -> dict[str, object]:
         self._called("groups")
         return {name: self[name] for name in names if name in self}

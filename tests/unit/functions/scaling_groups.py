@@ -53,6 +53,9 @@ class ScalingGroups:
 
     # --- the port
 
+    def act_for(self, role_arn: str, on: str) -> None:
+        self._called("act_for")
+
     def groups(self, names: Sequence[str], *, pools: bool = False) -> dict[str, ScalingGroup]:
         self._called("groups")
         found = {name: self.all[name] for name in names if name in self.all}

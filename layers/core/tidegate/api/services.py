@@ -73,6 +73,9 @@ class GitHubTokens(Protocol):
 class LifecycleHooks(HookPort, Protocol):
     """Auto Scaling groups and their hooks. What Auto Scaling refuses is a ``ScalingFault``."""
 
+    def act_for(self, role_arn: str, on: str) -> None:
+        """Use a service role's rights from now on, where the stack is so set; ``on`` names the session."""
+
     def groups(self, names: Sequence[str]) -> Mapping[str, object]:
         """Auto Scaling groups by name; unknown ones are left out."""
 

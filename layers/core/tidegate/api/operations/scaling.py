@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tidegate.api.errors import ApiError
-from tidegate.api.services import Call
+from tidegate.api.services import Call, LifecycleHooks
 from tidegate.hook_settling import all_hooks, remove_hooks, settle_hooks, shown_hooks
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.scaling import MOST_HOOKS, ScalingFault, wanted_hooks
@@ -33,7 +33,7 @@ def check_scaling_groups(call: Call, info: Mapping[str, Any], item: Item | None 
     names = info.get("autoScalingGroups") or ()
     if not names:
         return
-    port, known = call.services.lifecycle_hooks, (item or {}).get("hooks", {})
+    port, known = _port(call, info), (item or {}).get("hooks", {})
     try:
         there = port.groups(names)
         if missing := [name for name in names if name not in there]:
@@ -61,14 +61,22 @@ def hooks_settled(call: Call, item: Item) -> list[dict[str, Any]]:
     if not item.get("hooks") and not item.get("strayHooks"):
         return []
     try:
-        return shown_hooks(settle_hooks(item, call.services.lifecycle_hooks, call.services.scaled_groups))
+        return shown_hooks(settle_hooks(item, _port(call, item["info"]), call.services.scaled_groups))
     except ScalingFault as fault:
         raise refused(fault) from fault
 
 
 def hooks_removed(call: Call, item: Item) -> list[dict[str, Any]]:
     """Take all hooks of a group off that is about to be deleted; those that could not be."""
-    return shown_hooks(remove_hooks(all_hooks(item), call.services.lifecycle_hooks))
+    if not (hooks := all_hooks(item)):
+        return []
+    return shown_hooks(remove_hooks(hooks, _port(call, item["info"])))
+
+
+def _port(call: Call, info: Mapping[str, Any]) -> LifecycleHooks:
+    port = call.services.lifecycle_hooks
+    port.act_for(info["serviceRoleArn"], info["deploymentGroupName"])
+    return port
 
 
 def shown_groups(item: Item) -> Sequence[Mapping[str, Any]]:
