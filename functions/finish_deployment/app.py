@@ -99,8 +99,8 @@ def _after(state: State, ended: Mapping[str, Any], rollback_id: str | None, runt
     """What follows: an instance that Auto Scaling holds is let go, a rollback or a follow-up is started."""
     try:
         complete(ended, runtime)
-    except (ScalingFault, ServiceRoleError) as fault:  # the sweep tries again, and Auto Scaling's own time-out ends it
-        logger.error("Auto Scaling does not take the answer", why=str(fault))
+    except (ScalingFault, ServiceRoleError):  # the sweep tries again, and Auto Scaling's own time-out ends it
+        logger.exception("Auto Scaling does not take the answer")
     if started := rollback_id or follow_up(ended, runtime):
         return {**kept(state), "verdict": "ROLL_BACK", "rollbackDeploymentId": started}
     return {**kept(state), "verdict": "END"}

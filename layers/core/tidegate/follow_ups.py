@@ -7,7 +7,7 @@ outdatedInstancesStrategy). It is looked for at both ends: of the fleet's deploy
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.model.deployment import FOLLOW_UP_CREATOR
@@ -59,7 +59,8 @@ def _has_outdated(
     ended: Mapping[str, Any], root: Mapping[str, Any], group: Mapping[str, Any], runtime: Runtime
 ) -> bool:
     """Whether an instance was launched with another revision than the one that is good now."""
-    good, newcomers = group["lastGood"]["revisionKey"], [ended]
+    good = group["lastGood"]["revisionKey"]
+    newcomers: Sequence[Mapping[str, Any]] = [ended]
     if ended.get("creator") != LAUNCH_CREATOR:
         # Those that began earlier may have been waiting when the fleet was read.
         earliest = root["createTime"] - runtime.settings.deployment

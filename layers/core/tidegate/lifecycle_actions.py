@@ -91,16 +91,14 @@ def keep_waiting(deployment: Mapping[str, Any], runtime: Runtime, now: float) ->
     if action is None:
         return None
     try:
-        waits = runtime.lifecycle_hooks.heartbeat(
-            action.scaling_group, action.hook, action.instance_id, action.token
-        )
+        waits = runtime.lifecycle_hooks.heartbeat(action.scaling_group, action.hook, action.instance_id, action.token)
     except ScalingFault as fault:
         return Closing("Failed", fault.code, fault.message, now)
     if waits:
         return None
     reason = (
         f"{action.instance_id} no longer waits at the hook {action.hook} of the Auto Scaling group "
-        f"{action.scaling_group}: it was ended, or somebody completed its lifecycle action. Nothing more is begun on it."
+        f"{action.scaling_group}: it was ended, or somebody completed its lifecycle action. Nothing more is begun."
     )
     return Closing("Failed", ErrorCode.AUTO_SCALING_CONFIGURATION, reason, now)
 

@@ -6,7 +6,7 @@ Processes that were suspended before are somebody else's, and stay so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tidegate.gateways.service_roles import ServiceRoleError
@@ -31,14 +31,12 @@ def suspend_processes(deployment: Mapping[str, Any], group: Mapping[str, Any], r
     ours = deployment.get("suspended")
     if ours is None:
         ours = _to_suspend(wanted, group["info"].get("autoScalingGroups") or (), runtime)
-        runtime.deployments.amend(
-            deployment["deploymentId"], {"suspended": ours}, generation=deployment["generation"]
-        )
+        runtime.deployments.amend(deployment["deploymentId"], {"suspended": ours}, generation=deployment["generation"])
     for scaling_group, processes in ours.items():
         runtime.lifecycle_hooks.suspend(scaling_group, processes)
 
 
-def _to_suspend(wanted: list[str], names: list[str], runtime: Runtime) -> dict[str, list[str]]:
+def _to_suspend(wanted: Sequence[str], names: Sequence[str], runtime: Runtime) -> dict[str, list[str]]:
     found = runtime.lifecycle_hooks.groups(names)
     if missing := [name for name in names if name not in found]:
         message = (

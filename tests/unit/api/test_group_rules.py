@@ -16,7 +16,6 @@ from tests.unit.api.group_cases import (
     alarms,
     balanced,
     blue_green,
-    suspending,
     trigger,
 )
 from tests.unit.api.world import ROLE, Refused, World

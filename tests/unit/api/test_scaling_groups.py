@@ -103,11 +103,9 @@ def test_a_hook_that_its_group_leaves_behind_is_told(scaled: World) -> None:
 @pytest.mark.parametrize("call", ["create", "update"])
 def test_an_auto_scaling_group_that_is_not_there_is_refused_and_nothing_changes(scaled: World, call: str) -> None:
     before = item(scaled)
+    given = {"autoScalingGroups": ["a", "gone"]}
     with pytest.raises(Refused) as refused:
-        if call == "create":
-            scaled.group("new", autoScalingGroups=["a", "gone"])
-        else:
-            update(scaled, autoScalingGroups=["a", "gone"])
+        scaled.group("new", **given) if call == "create" else update(scaled, **given)
     assert refused.value.code == "InvalidAutoScalingGroupException"
     assert "gone" in refused.value.message
     assert item(scaled) == before

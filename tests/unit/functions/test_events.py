@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tests.unit.functions.hosts import Host
 from tests.unit.functions.machine import DEFINITION, ROOT, Json
-from tests.unit.functions.subscribers import Subscribers
 from tests.unit.functions.scaling_groups import GROUP_ID, ScalingGroups, scaled
+from tests.unit.functions.subscribers import Subscribers
 from tests.unit.functions.world import Account, hosts
 
 from tidegate.api import Services, Settings, handle
@@ -186,7 +186,7 @@ def test_on_instance_lifecycle() -> None:
     port.told = 0
     port.launch("web", "i-00000000000000001")
     port.all["web"].waits["i-00000000000000001"].token = "87654321-4321-4321-4321-210987654321"
-    assert list(port.all["web"].hooks)[0].endswith(f"prod-{GROUP_ID}")
+    assert next(iter(port.all["web"].hooks)).endswith(f"prod-{GROUP_ID}")
     assert call("on_instance_lifecycle", account) == {"batchItemFailures": []}
     assert port.answers == [("i-00000000000000001", "CONTINUE")], "nothing has been deployed to the group yet"
 

@@ -93,5 +93,8 @@ DIFFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "UpdateApplication": (
         "What is history keeps the old name: ended deployments, and installations (ListInstallations).",
     ),
-    "UpdateDeploymentGroup": ("A group cannot be renamed while a deployment of it is live (InvalidInputException).",),
+    "UpdateDeploymentGroup": (
+        "Hooks that cannot be put are an error, but the settings are kept: call again when it is mended.",
+        "A group cannot be renamed while a deployment of it is live (InvalidInputException).",
+    ),
 }

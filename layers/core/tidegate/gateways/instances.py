@@ -111,24 +111,6 @@ class Instances:
         common = set.intersection(*(set(each) for each in found))
         return {instance_id: found[0][instance_id] for instance_id in sorted(common)}
 
-    def described(self, instance_ids: Sequence[str]) -> list[Instance]:
-        """Instances by id, in this order; those that are terminated, or unknown, are left out."""
-        found: dict[str, Instance] = {}
-        with translated("describing instances"):
-            pages = self._client.get_paginator("describe_instances").paginate(
-                Filters=[
-                    {"Name": "instance-state-name", "Values": _STATES},
-                    {"Name": "instance-id", "Values": list(instance_ids)},
-                ]
-            )
-            for page in pages:
-                for reservation in page["Reservations"]:
-                    for row in reservation.get("Instances", ()):
-                        tags = {tag["Key"]: tag["Value"] for tag in row.get("Tags", ())}
-                        zone = row.get("Placement", {}).get("AvailabilityZone", "")
-                        found[row["InstanceId"]] = Instance(row["InstanceId"], tags, zone)
-        return [found[each] for each in instance_ids if each in found]
-
     def _any_of(self, filters: Iterable[Mapping[str, str]]) -> dict[str, Instance]:
         """One call a filter: EC2 itself can only intersect them."""
         found: dict[str, Instance] = {}

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -17,9 +17,6 @@ from tidegate.gateways.errors import DeniedError, UnavailableError, error_code, 
 from tidegate.gateways.service_roles import RolePermissionsError
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.scaling import ScalingFault, ScalingGroup
-
-if TYPE_CHECKING:
-    from mypy_boto3_autoscaling import AutoScalingClient
 
 #: Seconds that an instance waits without a heartbeat, and what becomes of it then; as CodeDeploy's own hooks have them.
 TIMEOUT: Final = 600
@@ -30,7 +27,7 @@ _CONFIGURATION: Final = frozenset({"ValidationError", "LimitExceeded"})
 class LifecycleHooks:
     """Hooks, waiting instances and processes of the account's Auto Scaling groups."""
 
-    def __init__(self, client: AutoScalingClient) -> None:
+    def __init__(self, client: Any) -> None:
         self._client = client
 
     def groups(self, names: Sequence[str], *, pools: bool = False) -> dict[str, ScalingGroup]:

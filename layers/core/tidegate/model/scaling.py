@@ -166,13 +166,13 @@ class LifecycleAction:
 
 
 def action_of_event(event: Mapping[str, Any]) -> LifecycleAction | None:
-    """The action in an event of Auto Scaling, None where it is about something else (AWS: "EC2 Auto Scaling events")."""
+    """The action in an event of Auto Scaling, None where it is about something else (AWS: "Auto Scaling events")."""
     detail = event.get("detail")
     needed = ("LifecycleActionToken", "AutoScalingGroupName", "LifecycleHookName", "EC2InstanceId")
     if not isinstance(detail, Mapping) or any(not isinstance(detail.get(name), str) for name in needed):
         return None
     try:
-        transition = Transition(detail.get("LifecycleTransition"))
+        transition = Transition(str(detail.get("LifecycleTransition")))
     except ValueError:
         return None
     return LifecycleAction(

@@ -75,7 +75,7 @@ def hooks_removed(call: Call, item: Item) -> list[dict[str, Any]]:
 
 def _port(call: Call, info: Mapping[str, Any]) -> LifecycleHooks:
     port = call.services.lifecycle_hooks
-    port.act_for(info["serviceRoleArn"], info["deploymentGroupName"])
+    port.act_for(info["serviceRoleArn"], "deployment-groups")
     return port
 
 
