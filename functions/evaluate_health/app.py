@@ -19,7 +19,7 @@ from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
 from tidegate.model.legs import StageKind, WaitKind, events_of
 from tidegate.rollout import Observed, TargetChange, Verdict, judge, observe, to_look_at
 from tidegate.rollout.dispatch import worded
-from tidegate.rollout.projection import ended_events, merged_events, pending_events
+from tidegate.rollout.projection import ended_events, merged_events, not_ended, pending_events
 from tidegate.rollout.traffic import fault_sightings, traffic_sightings
 from tidegate.runtime import Runtime, State, kept, step
 from tidegate.store.targets import TargetRow
@@ -99,6 +99,10 @@ def balancer_sightings(
     closing: Closing | None = None
     for flight in flights:
         stage, now = ledger.stage(flight), runtime.clock()
+        if stage.kind is StageKind.TERMINATE:
+            left = runtime.terminations.left(roster.ids(flight.positions))
+            found = traffic_sightings(stage, flight, roster, left, now)
+            seen.update(zip(flight.positions, found, strict=True))
         if stage.kind not in (StageKind.BLOCK, StageKind.ALLOW):
             continue
         balancers, ids = from_items(deployment["balancers"]), roster.ids(flight.positions)
@@ -126,6 +130,8 @@ def target_rows(
         stage = ended_events(change.stage.events or deployment["events"], change.report, message)
         failed = change.outcome is Outcome.FAILED
         events = merged_events(known.get(member.target_id) or pending_events(all_events), stage, failed=failed)
+        if change.stage.kind is StageKind.TERMINATE and failed:
+            events = not_ended(events, message)
         status = status_after(ledger, change)
         result = "" if status in ("Succeeded", "Failed") else "Succeeded"
         rows.append(target_row(runtime.settings, member, status, events, result))
@@ -136,7 +142,7 @@ def status_after(ledger: Ledger, change: TargetChange) -> str:
     """A target's status after a stage; one that waits for traffic is Ready."""
     if change.outcome is not Outcome.SUCCEEDED:
         return change.outcome.status
-    later = [leg for leg in ledger.way[ledger.leg + 1 :] if change.position in leg.positions]
+    later = [leg for leg in ledger.way[ledger.leg + 1 :] if change.position in leg.positions and not leg.only_ends]
     if not later:
         return "Succeeded"
     return "Ready" if later[0].wait is not None and later[0].wait.kind is WaitKind.READY else "InProgress"

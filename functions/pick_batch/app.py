@@ -31,8 +31,9 @@ def run(state: State, runtime: Runtime) -> State:
     batch = pick(loaded.ledger, runtime.settings.rules(deployment), now)
     if batch.decision is not None:
         roster = runtime.ledgers.roster(deployment_id)
-        rows = started_rows(batch.positions, loaded.ledger, roster, deployment, runtime)
-        runtime.targets.show(deployment_id, rows, now)
+        if not loaded.ledger.current.only_ends:  # for targets that are only ended, everything has been shown
+            rows = started_rows(batch.positions, loaded.ledger, roster, deployment, runtime)
+            runtime.targets.show(deployment_id, rows, now)
         runtime.ledgers.commit(deployment_id, state["generation"], loaded, batch.ledger, [batch.decision], now)
     return state
 

@@ -57,6 +57,7 @@ def run(state: State, runtime: Runtime) -> State:
             "status": "InProgress",
             "overview": (known or made).ledger.overview,
             **({"balancers": to_items(layout.balancers)} if layout.balancers else {}),
+            **({"selection": layout.selection} if layout.selection else {}),
         },
         generation=generation,
         once={"startTime": now},

@@ -88,6 +88,7 @@ UNBOUNDED = {
         "elasticloadbalancing:DescribeInstanceHealth",
         "elasticloadbalancing:DescribeLoadBalancers",
     },
+    ("EvaluateHealthFunction", "WatchEnds"): {"ec2:DescribeInstances"},
     ("EvaluateHealthFunction", "WatchAlarms"): {"cloudwatch:DescribeAlarms"},
     ("ServerDeploymentMachine", "WriteLogs"): {
         "logs:CreateLogDelivery",
@@ -264,6 +265,15 @@ def test_only_one_function_may_send_commands_and_only_to_hosts_that_opted_in() -
     assert not [arn for arn in statement["Resource"] if "document/" in arn]
 
 
+def test_only_opted_in_hosts_may_be_ended() -> None:
+    assert not [owner for owner, s in statements() if "ec2:TerminateInstances" in as_list(s["Action"])]
+    policy = RESOURCES["EndOptedInHosts"]["Properties"]
+    assert policy["Roles"] == [{"Fn": "Ref", "of": "SendCommandsFunctionRole"}]
+    (statement,) = json.loads(policy["PolicyDocument"]["of"])["Statement"]
+    assert statement["Action"] == "ec2:TerminateInstances"
+    assert statement["Condition"] == {"StringEquals": {"ec2:ResourceTag/${OptInTagKey}": "${OptInTagValue}"}}
+
+
 def test_on_premises_machines_may_run_commands_and_read_nothing() -> None:
     (statement,) = RESOURCES["OnPremisesAgent"]["Properties"]["PolicyDocument"]["Statement"]
     assert {action.partition(":")[0] for action in statement["Action"]} == {"ssm", "ssmmessages", "ec2messages"}
@@ -286,7 +296,7 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
             "SweepDeploymentsFunction",
         },
         "cloudwatch": {"EvaluateHealthFunction"},
-        "ec2": {"SelectTargetsFunction"},
+        "ec2": {"SelectTargetsFunction", "EvaluateHealthFunction"},
         "ecs": {"ValidateRevisionFunction"},
         "elasticloadbalancing": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},
         "ssm": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},

@@ -47,12 +47,14 @@ class Host:
     Attributes
     ----------
     fails : revision keys whose deployment fails on it
+    fails_stages : names of the stages that fail on it
     picked_up, takes : seconds; None: never
     answer_lost : its commands end without a result
     zone : its Availability Zone
     """
 
     fails: frozenset[str] = frozenset()
+    fails_stages: frozenset[str] = frozenset()
     picked_up: float | None = 1
     takes: float | None = 10
     answer_lost: bool = False
@@ -188,9 +190,10 @@ class Fleet:
     def _finish(self, command_id: str, target_id: str) -> None:
         command, host = self.commands[command_id], self.hosts[target_id]
         key = command.order["revision"].get("s3Location", {}).get("key", "")
-        report = _report(command.order["events"], failed=key in host.fails, now=self.clock.now)
+        failed = key in host.fails or command.order["stage"] in host.fails_stages
+        report = _report(command.order["events"], failed=failed, now=self.clock.now)
         host.records[_stage(command)] = report
-        if report.status == "Succeeded":
+        if report.status == "Succeeded" and "ApplicationStart" in command.order["events"]:
             host.revision = key
         if host.answer_lost:
             self._see(command_id, target_id, Sighting(Sight.UNANSWERED, detail="SSM says TimedOut"))

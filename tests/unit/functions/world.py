@@ -41,6 +41,7 @@ ENV = {
     "TIDEGATE_BALANCER_INTERVAL_SECONDS": "15",
     "TIDEGATE_DEPLOYMENT_SECONDS": "7200",
     "TIDEGATE_AGENT_SECONDS": "3600",
+    "TIDEGATE_BLUE_GREEN_SECONDS": "392400",
     "TIDEGATE_PASSES_PER_EXECUTION": "200",
     "TIDEGATE_MAX_INSTANCES": "1000",
     "TIDEGATE_ACT_AS_SERVICE_ROLE": "never",
@@ -108,6 +109,16 @@ class Account:
         self.before: Callable[[str, Json], None] = lambda _name, _state: None
         self.signals_arrive = 1  # how often each of SSM's events is delivered
         self.ids = iter(f"d-{n:09d}" for n in range(1, 1000))
+        self.ports: dict[str, Any] = {
+            "table": self.table,
+            "run_command": self.fleet,
+            "instances": self.fleet,
+            "nodes": self.fleet,
+            "orders": self.orders,
+            "bundles": self.bundles,
+            "alarms": self.alarms,
+            "executions": self,
+        }
         self.runtime = self._runtime()
         Applications(self.table).create("shop", application_id="app-1", platform="Server", now=START)
         info = {
@@ -127,17 +138,7 @@ class Account:
         runtime = Runtime(self.env)
         runtime.clock = lambda: self.clock.now
         runtime.new_deployment_id = lambda: next(self.ids)  # type: ignore[method-assign]
-        ports = {
-            "table": self.table,
-            "run_command": self.fleet,
-            "instances": self.fleet,
-            "nodes": self.fleet,
-            "orders": self.orders,
-            "bundles": self.bundles,
-            "alarms": self.alarms,
-            "executions": self,
-        }
-        for name, port in ports.items():
+        for name, port in self.ports.items():
             setattr(runtime, name, wrapped(name, port))
         return runtime
 

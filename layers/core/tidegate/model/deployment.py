@@ -44,6 +44,13 @@ PREVIOUS_REVISION_EVENTS: Final = frozenset({"ApplicationStop", "BeforeBlockTraf
 MOST_MEMBERS: Final = 200_000
 MOST_UNPACKED_BYTES: Final = 20 << 30
 
+#: The attribute of a blue/green deployment whose original instances wait for their end, as the API shows it.
+TERMINATION_WAIT_STARTED: Final = "instanceTerminationWaitTimeStarted"
+
+#: Labels of the instances of a blue/green deployment: originals, and those that replace them.
+BLUE: Final = "Blue"
+GREEN: Final = "Green"
+
 ROLLBACK_CREATOR: Final = "codeDeployRollback"
 FOLLOW_UP_CREATOR: Final = "CodeDeployAutoUpdate"
 
@@ -72,6 +79,7 @@ class ErrorCode:
     INVALID_LAMBDA_FUNCTION: Final = "INVALID_LAMBDA_FUNCTION"
     INVALID_REVISION: Final = "INVALID_REVISION"
     MANUAL_STOP: Final = "MANUAL_STOP"
+    MISSING_BLUE_GREEN_DEPLOYMENT_CONFIGURATION: Final = "MISSING_BLUE_GREEN_DEPLOYMENT_CONFIGURATION"
     MISSING_GITHUB_TOKEN: Final = "MISSING_GITHUB_TOKEN"  # noqa: S105 - a word of the API
     MISSING_ELB_INFORMATION: Final = "MISSING_ELB_INFORMATION"
     NO_EC2_SUBSCRIPTION: Final = "NO_EC2_SUBSCRIPTION"

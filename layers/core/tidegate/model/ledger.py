@@ -195,12 +195,29 @@ class Ledger:
         return Census.of(self.cells[first:last])
 
     @property
+    def waits_for(self) -> WaitKind | None:
+        """What the leg still waits for, if for anything."""
+        return self.current.wait.kind if self.waiting and self.current.wait is not None else None
+
+    @property
+    def status(self) -> str:
+        """The deployment's status while it goes on: Ready while its replacement instances wait for traffic."""
+        return "Ready" if self.waits_for is WaitKind.READY else "InProgress"
+
+    @property
     def overview(self) -> dict[str, int]:
-        """CodeDeploy's DeploymentOverview: targets that only wait for traffic are Ready."""
-        found = self.census().overview
-        if self.waiting and self.current.wait is not None and self.current.wait.kind is WaitKind.READY:
-            ready = self.census(self.current.first, self.current.last).pending
-            found |= {"Pending": found["Pending"] - ready, "Ready": ready}
+        """CodeDeploy's DeploymentOverview: targets that only wait for traffic are Ready.
+
+        Original instances have succeeded once their traffic is gone, whether they are ended or not.
+        """
+        found, leg = self.census().overview, self.current
+        here = self.census(leg.first, leg.last)
+        if self.waits_for is WaitKind.READY:
+            found |= {"Pending": found["Pending"] - here.pending, "Ready": here.pending}
+        if leg.only_ends:
+            left = {"Pending": here.pending, "InProgress": here.in_flight, "Skipped": here.skipped}
+            found |= {name: found[name] - number for name, number in left.items()}
+            found["Succeeded"] += sum(left.values())
         return found
 
     def positions(self, outcome: Outcome) -> list[int]:
@@ -287,12 +304,14 @@ class Member:
     opted_in : carries the stack's opt-in tag, without which no command may be sent to it
     nodes : the managed nodes that answer to an on-premises instance's name; None for an EC2 instance, which is its own
     suffix : what an on-premises instance's ARN ends in
+    label : ``Blue`` or ``Green`` (`model.deployment.BLUE`, ``GREEN``), empty in place
     """
 
     target_id: str
     opted_in: bool = True
     nodes: tuple[str, ...] | None = None
     suffix: str = ""
+    label: str = ""
 
     @property
     def node_id(self) -> str:

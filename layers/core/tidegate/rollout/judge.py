@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tidegate.model.decisions import Decision, VerdictKind
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.ledger import Census, Closing, Ledger, Origin, Outcome, cell, outcome_of
-from tidegate.model.legs import Constraint, WaitKind
+from tidegate.model.legs import Constraint, Leg, WaitKind
 from tidegate.rollout.observe import limit_of
 from tidegate.rollout.pick import may_start
 from tidegate.rollout.rules import Rules
@@ -109,7 +109,19 @@ def _next_leg(ledger: Ledger, now: float) -> Ledger:
     for position in leg.positions:
         if outcome_of(cells[position]) is Outcome.SUCCEEDED:
             cells[position] = cell(Outcome.PENDING, Origin.UNHEALTHY)
-    return replace(ledger, cells=bytes(cells), leg=ledger.leg + 1, leg_since=now, leg_open=False, changed_at=now)
+    onward = replace(ledger, cells=bytes(cells), leg=ledger.leg + 1, leg_since=now, leg_open=False, changed_at=now)
+    return replace(onward, legs=_paced(onward)) if leg.paces else onward
+
+
+def _paced(ledger: Ledger) -> tuple[Leg, ...]:
+    """The legs, in the current one of which at least one target goes, however many failed before."""
+    keep = []
+    for each in ledger.current.keep:
+        census = ledger.census(each.first, each.last)
+        keep.append(replace(each, count=min(each.count, max(0, census.total - census.failed - 1))))
+    legs = list(ledger.way)
+    legs[ledger.leg] = replace(ledger.current, keep=tuple(keep))
+    return tuple(legs)
 
 
 def _wait_over(ledger: Ledger, continued: Collection[WaitKind], now: float) -> Ledger:

@@ -100,7 +100,7 @@ def plan(
     ordered = sorted(wanted, key=lambda c: (c.zone if zonal else "", origin(c, last_good), c.target_id))
     total = len(ordered)
     if most is not None and total > most:
-        return _too_many(total, most, now)
+        return too_many(total, most, now)
     floor = minimum_healthy(*minimum, total)
     closing, decision = _verdict_on_fleet(found, total, floor, minimum, now)
     legs: tuple[Leg, ...] = (whole_fleet(total, floor, stages),)
@@ -120,7 +120,7 @@ def plan(
     )
 
 
-def _too_many(total: int, most: int, now: float) -> Plan:
+def too_many(total: int, most: int, now: float) -> Plan:
     """A plan without targets: a fleet that is too large is not written down either."""
     reason = (
         f"The deployment group selects {count(total, 'instance')}, and a deployment may have {most} at most. Raise the "

@@ -129,6 +129,19 @@ def follow_up_deployment(
     }
 
 
+def traffic_back_deployment(
+    failed: Mapping[str, Any], last_good: Mapping[str, Any], *, deployment_id: str, now: float
+) -> Item:
+    """The deployment that gives the original instances of a blue/green deployment their traffic back.
+
+    It installs nothing, so the group needs no last good deployment; without one it bears the revision of ``failed``.
+    The parameters are those of :func:`rollback_deployment`.
+    """
+    good = last_good or {name: failed[name] for name in ("location", "revisionKey")}
+    found = rollback_deployment(failed, good, deployment_id=deployment_id, now=now)
+    return found | {"trafficBackOf": failed["deploymentId"]}
+
+
 def last_info(deployment: Mapping[str, Any]) -> dict[str, Any]:
     """``LastDeploymentInfo`` as the group keeps it."""
     found = {name: deployment[name] for name in ("deploymentId", "status", "createTime")}
