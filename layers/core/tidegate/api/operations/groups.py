@@ -94,10 +94,14 @@ def update_deployment_group(call: Call, given: Given) -> dict[str, Any]:
         _check_config(call, given["deploymentConfigName"], platform)
     name = given.get("newDeploymentGroupName") or group
 
+    about_hooks = False
+
     def changed(item: Item) -> dict[str, Any]:
+        nonlocal about_hooks
+        about_hooks = minds_hooks(given, item)
         info = changed_settings(item["info"], {**given, "deploymentGroupName": name})
         check_settings(info)
-        if minds_hooks(given, item):
+        if about_hooks:
             check_scaling_groups(call, info, item)
         return info
 
@@ -106,8 +110,8 @@ def update_deployment_group(call: Call, given: Given) -> dict[str, Any]:
     except DeploymentGroupBusyError as error:
         message = f"{error}; it can be renamed when that has ended."
         raise ApiError("InvalidInputException", message) from None
-    item = call.services.groups.get(application, name)
-    return {"hooksNotCleanedUp": hooks_settled(call, item) if minds_hooks(given, item) else []}
+    left = hooks_settled(call, call.services.groups.get(application, name)) if about_hooks else []
+    return {"hooksNotCleanedUp": left}
 
 
 def delete_deployment_group(call: Call, given: Given) -> dict[str, Any]:
