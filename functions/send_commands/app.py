@@ -62,6 +62,8 @@ def send_all(
             results.append(Dispatch(flight, done))
         elif ledger.closing is not None and flight.begins:
             results.append(withdrawn(flight, done))
+        elif deployment.get("stop") and flight.begins:
+            continue  # asked since the verdict: nothing new is begun, and the next pass concludes it
         else:
             results.append(_send(deployment, ledger.stage(flight), left, done, roster, positions, comment, runtime))
     after, decisions = dispatched(ledger, results, runtime.clock())

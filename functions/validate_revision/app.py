@@ -90,11 +90,10 @@ def given_back(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any
         good = runtime.groups.of_deployment(deployment).get("lastGood") or {}
     except DeploymentGroupNotFoundError:
         return found  # the next step tells so
-    before = runtime.deployments.get_many([good["deploymentId"]]) if good else []
-    for hooks in (each.get("hookSeconds") or {} for each in before):
-        known = found.get("hookSeconds") or {}
-        found["hookSeconds"] = {each: max(known.get(each, 0), hooks.get(each, 0)) for each in {*known, *hooks}}
-    return found
+    hooks = runtime.deployments.get(good["deploymentId"]).get("hookSeconds") if good else None
+    known = found.get("hookSeconds") or {}
+    seconds = {each: max(known.get(each, 0), (hooks or {}).get(each, 0)) for each in {*known, *(hooks or {})}}
+    return found | {"hookSeconds": seconds}
 
 
 def validated(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:

@@ -34,9 +34,16 @@ class Clock:
             if not self._coming or self._coming[0][0] > deadline:
                 self.now = max(self.now, deadline)
                 return done()
-            when, _, happens = heapq.heappop(self._coming)
-            self.now = max(self.now, when)
-            happens()
+            self.happen()
+        return True
+
+    def happen(self) -> bool:
+        """Let the next thing happen, whenever it is due; False where nothing comes any more."""
+        if not self._coming:
+            return False
+        when, _, happens = heapq.heappop(self._coming)
+        self.now = max(self.now, when)
+        happens()
         return True
 
 

@@ -95,13 +95,16 @@ class RecordingTable(MemoryTable):
 class Account:
     """One account with application ``shop`` and its group ``prod``; ``env`` are settings that differ from ``ENV``."""
 
+    table_type = RecordingTable
+    fleet_type = Fleet
+
     def __init__(self, hosts: dict[str, Host], **env: str) -> None:
         self.env = ENV | env
         self.machine: Json = DEFINITION  # what executions are started with from now on
         self.clock = Clock(START)
-        self.table = RecordingTable()
+        self.table = self.table_type()
         self.hosts, self.orders, self.bundles = hosts, Orders(self.clock), Bundles()
-        self.fleet = Fleet(self.clock, hosts, self.orders)
+        self.fleet = self.fleet_type(self.clock, hosts, self.orders)
         self.fleet.ended = self._ended
         self.alarms = AlarmStates(self)
         self.queue: list[tuple[str, int]] = []

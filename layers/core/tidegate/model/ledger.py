@@ -233,6 +233,9 @@ class Ledger:
         return replace(self, cells=bytes(cells))
 
 
+_SORTS = tuple((int(outcome), healthy) for outcome in Outcome for healthy in (False, True))
+
+
 @dataclass(frozen=True, slots=True)
 class Census:
     """How many targets are in each of the sets that the rules speak of.
@@ -254,9 +257,9 @@ class Census:
     @classmethod
     def of(cls, cells: bytes) -> Census:
         """Count cells, in one pass over at most 256 distinct bytes."""
-        n = Counter[tuple[Outcome, bool]]()
+        n: dict[tuple[int, bool], int] = dict.fromkeys(_SORTS, 0)
         for byte, count in Counter(cells).items():
-            n[outcome_of(byte), origin_of(byte) is not Origin.UNHEALTHY] += count
+            n[byte & 0b111, byte & 0b11000 != Origin.UNHEALTHY << 3] += count
 
         def both(outcome: Outcome) -> int:
             return n[outcome, True] + n[outcome, False]
