@@ -22,6 +22,7 @@ from tidegate.rollout.dispatch import worded
 from tidegate.rollout.projection import ended_events, merged_events, not_ended, pending_events
 from tidegate.rollout.traffic import fault_sightings, traffic_sightings
 from tidegate.runtime import Runtime, State, kept, step
+from tidegate.store.errors import LedgerGoneError
 from tidegate.store.targets import TargetRow
 from tidegate.target_rows import target_row
 
@@ -37,7 +38,7 @@ def run(state: State, runtime: Runtime) -> State:
     signal = runtime.signals.read(deployment_id)
     loaded = runtime.ledgers.load(deployment_id)
     if loaded is None:
-        raise RuntimeError(f"Deployment {deployment_id} has no ledger; SelectTargets writes it before the first pass.")
+        raise LedgerGoneError(deployment_id)
     # Before all else: what cannot be read is tried again, and the pass with it.
     # An instance that Auto Scaling holds is kept there also while a stopped deployment lets it finish.
     lost = keep_waiting(deployment, runtime, now)
