@@ -112,8 +112,7 @@ def test_groups_come_with_their_instances_pools_and_suspended_processes(stub: St
         "SuspendedProcesses": [{"ProcessName": "Terminate"}],
         "WarmPoolConfiguration": {"MinSize": 1},
     }
-    pool: dict[str, Any] = {"InstanceId": "i-2", "LifecycleState": "Warmed:Pending:Wait"}
-    pool |= {"AvailabilityZone": "us-east-1a", "HealthStatus": "Healthy"}
+    pool: dict[str, Any] = {"InstanceId": "i-2", "LifecycleState": "Warmed:Pending:Wait", **INSTANCE}
     stub.add_response("describe_auto_scaling_groups", {"AutoScalingGroups": [group]})
     stub.add_response("describe_warm_pool", {"Instances": [pool]}, {"AutoScalingGroupName": "web"})
     states = {"i-1": "Pending:Wait", "i-2": "Warmed:Pending:Wait"}
