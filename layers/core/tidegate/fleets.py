@@ -1,4 +1,4 @@
-"""The fleet that selectors find: EC2 instances by tags and on-premises instances, united (AWS: "Tagging instances")."""
+"""The fleet that selectors find: EC2 instances by tags, of Auto Scaling groups, and on-premises ones, united."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def fleet_of(selectors: Selectors, health: Mapping[str, Health], runtime: Runtim
     Parameters
     ----------
     selectors : as in a deployment group: ``ec2TagFilters`` or ``ec2TagSet``, ``onPremisesInstanceTagFilters`` or
-        ``onPremisesTagSet``
+        ``onPremisesTagSet``, ``autoScalingGroups`` (names)
     health : of the group's instances, by target id (`Targets.health`)
     """
     found = [candidate(each, health, runtime) for each in runtime.instances.selected_by(selectors)]

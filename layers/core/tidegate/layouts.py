@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidegate.fleets import fleet_of
@@ -12,6 +12,7 @@ from tidegate.model.deployment import ROLLBACK_CREATOR, ErrorCode
 from tidegate.rollout.plan import Plan, plan
 from tidegate.rollout.traffic import cannot_be_balanced
 from tidegate.rollout.way import Zonal, in_place_stages
+from tidegate.two_fleets import blue_green_plan, moved_selection, options_of, traffic_back_plan
 
 if TYPE_CHECKING:
     from tidegate.model.balancers import Balancer
@@ -22,10 +23,14 @@ Deployment = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The plan of a deployment, and the balancers that control its instances' traffic."""
+    """The plan of a deployment, and the balancers that control its instances' traffic.
+
+    ``selection``: what the group is to select once the deployment has succeeded (`two_fleets.moved_selection`).
+    """
 
     plan: Plan
     balancers: Sequence[Balancer] = ()
+    selection: Mapping[str, Any] | None = None
 
 
 def laid_out(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime) -> Layout:
@@ -40,8 +45,23 @@ def laid_out(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime)
     ------
     BalancerFault
         The group's balancers, or the instances behind them, cannot be used.
+    FleetFault
+        The group's instances cannot be found, or it has no blue/green options though its style asks for them.
     """
+    if "trafficBackOf" in deployment:
+        return _behind_balancers(traffic_back_plan(deployment, runtime), deployment, group, runtime)
+    if (deployment.get("deploymentStyle") or {}).get("deploymentType") == "BLUE_GREEN":
+        options_of(deployment)
+        made = _behind_balancers(blue_green_plan(deployment, group, runtime), deployment, group, runtime)
+        return replace(made, selection=moved_selection(deployment, group))
     return _in_place(deployment, group, runtime)
+
+
+def _behind_balancers(plan: Plan, deployment: Deployment, group: Mapping[str, Any], runtime: Runtime) -> Layout:
+    """A plan with its balancers, which take all of its instances."""
+    if unfit := cannot_be_balanced(plan.ledger, plan.roster):
+        raise BalancerFault(ErrorCode.ELB_INVALID_INSTANCE, unfit)
+    return Layout(plan, _balancers_of(deployment, group["info"], runtime))
 
 
 def _in_place(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime) -> Layout:
@@ -61,6 +81,7 @@ def _in_place(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime
             balancer_limit=runtime.settings.balancer,
         ),
         zonal=_zonal_of(deployment),
+        most=runtime.settings.max_instances,
     )
     if unfit := cannot_be_balanced(made.ledger, made.roster):
         raise BalancerFault(ErrorCode.ELB_INVALID_INSTANCE, unfit)

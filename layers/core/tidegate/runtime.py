@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tidegate.gateways.orders import Orders
     from tidegate.gateways.progress import Progress
     from tidegate.gateways.run_command import RunCommand
+    from tidegate.gateways.terminations import Terminations
 
 State = dict[str, Any]
 
@@ -160,7 +161,14 @@ class Runtime:
         """EC2 instances."""
         from tidegate.gateways.instances import Instances
 
-        return Instances(self.acting.client("ec2"))
+        return Instances(self.acting.client)
+
+    @cached_property
+    def terminations(self) -> Terminations:
+        """The end of EC2 instances."""
+        from tidegate.gateways.terminations import Terminations
+
+        return Terminations(self.acting.client("ec2"), self.settings.opt_in_tag)
 
     @cached_property
     def nodes(self) -> Nodes:

@@ -69,6 +69,7 @@ def rollback_deployment(
         "blueGreenDeploymentConfiguration",
         "ecsServices",
         "serviceRoleArn",
+        "ec2DeploymentOptions",
         "ignoreApplicationStopFailures",
         "caller",
         "triggers",
@@ -88,11 +89,24 @@ def rollback_deployment(
         "overview": dict.fromkeys(OVERVIEW, 0),
         "rollback": {
             "rollbackTriggeringDeploymentId": old,
-            "rollbackMessage": f"Deployment {deployment_id} is triggered to roll back deployment {old}.",
+            "rollbackMessage": f"Deployment {deployment_id} is triggered to roll back deployment {old}",
         },
         "previousRevision": failed["location"],
         "generation": 1,
     }
+
+
+def traffic_back_deployment(
+    failed: Mapping[str, Any], last_good: Mapping[str, Any], *, deployment_id: str, now: float
+) -> Item:
+    """The deployment that gives the original instances of a blue/green deployment their traffic back.
+
+    It installs nothing, so the group needs no last good deployment; without one it bears the revision of ``failed``.
+    The parameters are those of :func:`rollback_deployment`.
+    """
+    good = last_good or {name: failed[name] for name in ("location", "revisionKey")}
+    found = rollback_deployment(failed, good, deployment_id=deployment_id, now=now)
+    return found | {"trafficBackOf": failed["deploymentId"]}
 
 
 def last_info(deployment: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tidegate.model.deployment import TERMINAL
+from tidegate.model.deployment import TERMINAL, TERMINATION_WAIT_STARTED
+from tidegate.model.legs import WaitKind
 from tidegate.store.alarm_watches import watches_of
 from tidegate.store.deployment_items import (
     LIVE_STATUSES,
@@ -17,6 +18,7 @@ from tidegate.store.deployment_items import (
     made,
     rollback_deployment,
     still_live,
+    traffic_back_deployment,
     with_keys,
 )
 from tidegate.store.endings import Ending
@@ -27,6 +29,7 @@ from tidegate.store.errors import (
     DeploymentGroupBusyError,
     DeploymentGroupNotFoundError,
     DeploymentNotFoundError,
+    NotWaitingError,
     StaleGenerationError,
     StoreError,
     TableBusyError,
@@ -54,6 +57,7 @@ __all__ = [
     "Finished",
     "deployment_key",
     "rollback_deployment",
+    "traffic_back_deployment",
     "with_keys",
 ]
 
@@ -239,6 +243,32 @@ class Deployments:
         except ConditionFailedError as error:
             raise _why_not(deployment_id, error.item, None) from None
 
+    def request_continue(self, deployment_id: str, wait: str) -> Item:
+        """Record that a wait of a live deployment is over. Asked again, nothing changes.
+
+        Parameters
+        ----------
+        wait
+            ``READY_WAIT`` or ``TERMINATION_WAIT`` (API: DeploymentWaitType).
+
+        Raises
+        ------
+        DeploymentNotFoundError
+        DeploymentCompletedError
+            It has ended.
+        NotWaitingError
+            It does not wait for that now.
+        """
+        waits = Equals("status", "Ready") if wait == WaitKind.READY else Equals(TERMINATION_WAIT_STARTED, True)
+        condition = All(OneOf("status", LIVE_STATUSES), waits)
+        update = Update(deployment_key(deployment_id), add_to_set={"continued": {wait}}, condition=condition)
+        try:
+            return self._table.update_returning(update)
+        except ConditionFailedError as error:
+            if error.item is not None and error.item["status"] in LIVE_STATUSES:
+                raise NotWaitingError(deployment_id, error.item["status"], wait) from None
+            raise _why_not(deployment_id, error.item, None) from None
+
     def amend(
         self,
         deployment_id: str,
@@ -322,7 +352,7 @@ class Deployments:
                 raise StaleGenerationError(deployment_id, generation)
             group = self._table.get(group_key(deployment["applicationName"], deployment["deploymentGroupName"]))
             holds = group is not None and group.get("live") == deployment_id
-            writes = ending.with_group(deployment) if holds else ending.without_group(deployment)
+            writes = ending.with_group(deployment, group) if group and holds else ending.without_group(deployment)
             try:
                 self._table.write(*writes)
             except ConditionFailedError:

@@ -26,8 +26,8 @@ class Health:
 class TargetRow:
     """A target as GetDeploymentTarget shows it; ``events`` as in the API.
 
-    ``result`` is what became of the revision on it, where its status does not say so yet; ``node_id`` what the host
-    calls itself in what it uploads, where that is not the target's id.
+    ``label`` is ``Blue`` or ``Green``, empty in place. ``result`` is what became of the revision on it, where its
+    status does not say so yet; ``node_id`` what the host calls itself in what it uploads, where that is not its id.
     """
 
     target_id: str
@@ -36,6 +36,7 @@ class TargetRow:
     events: Sequence[Mapping[str, Any]]
     result: str = ""
     node_id: str = ""
+    label: str = ""
 
     @property
     def installed(self) -> str:
@@ -104,6 +105,7 @@ def _row(deployment_id: str, row: TargetRow, now: float) -> Put:
             "lastUpdatedAt": now,
             "lifecycleEvents": [dict(event) for event in row.events],
             **({"nodeId": row.node_id} if row.node_id else {}),
+            **({"instanceLabel": row.label} if row.label else {}),
         }
     )
 

@@ -15,10 +15,11 @@ from tidegate.api.rules.contents import has_content, without_content
 from tidegate.api.rules.deployments import check_config_fits, check_fits_group, check_new
 from tidegate.api.rules.restart import is_restart, restarted
 from tidegate.api.rules.revisions import check_location
+from tidegate.api.rules.selectors import filled_targets
 from tidegate.api.rules.settings import platform_of
 from tidegate.api.rules.styles import IN_PLACE, filled_style
 from tidegate.api.services import Call, ExecutionsBusyError
-from tidegate.model.deployment import NOT_STARTED
+from tidegate.model.deployment import NOT_STARTED, TERMINATION_WAIT_STARTED
 from tidegate.model.names import DEFAULT_CONFIGS, revision_key
 from tidegate.rollout.alarms import watched_alarms
 from tidegate.store.deployments import LIVE_STATUSES, OVERVIEW
@@ -89,6 +90,8 @@ def _attributes(call: Call, given: Given, group: Item, location: Mapping[str, An
             found[name] = config[source]
     kept = {name: info[name] for name in _FROM_GROUP if info.get(name)}
     kept |= {name: given[name] for name in _FROM_CALL if given.get(name)}
+    if given.get("targetInstances"):
+        kept["targetInstances"] = filled_targets(given["targetInstances"])
     if alarms := watched_alarms(given.get("overrideAlarmConfiguration"), info.get("alarmConfiguration")):
         kept["alarms"] = alarms
     if "targetRevision" in group:
@@ -228,6 +231,6 @@ def shown(item: Item) -> dict[str, Any]:
         **info,
         "deploymentOverview": dict.fromkeys(OVERVIEW, 0) | item.get("overview", {}),
         "deploymentStyle": item.get("deploymentStyle", IN_PLACE),
-        "instanceTerminationWaitTimeStarted": False,
+        TERMINATION_WAIT_STARTED: item.get(TERMINATION_WAIT_STARTED, False),
         "deploymentStatusMessages": [],
     }
