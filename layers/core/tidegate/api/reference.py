@@ -74,7 +74,7 @@ DIFFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "CreateApplication": ("Quotas are counted just before: callers at the same time may go over them by a few.",),
     "CreateDeployment": (
         "'overrideAlarmConfiguration' is taken by POST /CreateDeploymentOverridingAlarms/<application>/<group> alone, "
-        "in place of the right to UpdateDeploymentGroup; by another path it is AccessDeniedException.",
+        "in place of the right to UpdateDeploymentGroup; POST /CreateDeployment/… answers AccessDeniedException.",
     ),
     "CreateDeploymentConfig": ("As CreateApplication: the quota is counted just before.",),
     "CreateDeploymentGroup": (
