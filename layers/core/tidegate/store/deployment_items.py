@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tidegate.model.deployment import ROLLBACK_CREATOR
+from tidegate.model.names import DEFAULT_CONFIGS
 from tidegate.store.table import Absent, All, Condition, Equals, Item, Key, OneOf, Put, sort_time
 
 LIVE_STATUSES: Final = ("Created", "Queued", "InProgress", "Baking", "Ready")
@@ -75,25 +76,29 @@ def rollback_deployment(
         "triggers",
     )
     old = failed["deploymentId"]
-    return {name: failed[name] for name in kept if name in failed} | {
-        "deploymentId": deployment_id,
-        "location": last_good["location"],
-        "revisionKey": last_good["revisionKey"],
-        "fileExistsBehavior": last_good.get("fileExistsBehavior", "DISALLOW"),
-        "status": "Created",
-        "creator": ROLLBACK_CREATOR,
-        "description": f"Deployment created by the automatic rollback of deployment {old}",
-        "createTime": now,
-        "updateOutdatedInstancesOnly": False,
-        "autoRollback": {"enabled": False, "events": []},
-        "overview": dict.fromkeys(OVERVIEW, 0),
-        "rollback": {
-            "rollbackTriggeringDeploymentId": old,
-            "rollbackMessage": f"Deployment {deployment_id} is triggered to roll back deployment {old}",
-        },
-        "previousRevision": failed["location"],
-        "generation": 1,
-    }
+    return (
+        {name: failed[name] for name in kept if name in failed}
+        | _shifting_back(failed)
+        | {
+            "deploymentId": deployment_id,
+            "location": last_good["location"],
+            "revisionKey": last_good["revisionKey"],
+            "fileExistsBehavior": last_good.get("fileExistsBehavior", "DISALLOW"),
+            "status": "Created",
+            "creator": ROLLBACK_CREATOR,
+            "description": f"Deployment created by the automatic rollback of deployment {old}",
+            "createTime": now,
+            "updateOutdatedInstancesOnly": False,
+            "autoRollback": {"enabled": False, "events": []},
+            "overview": dict.fromkeys(OVERVIEW, 0),
+            "rollback": {
+                "rollbackTriggeringDeploymentId": old,
+                "rollbackMessage": f"Deployment {deployment_id} is triggered to roll back deployment {old}",
+            },
+            "previousRevision": failed["location"],
+            "generation": 1,
+        }
+    )
 
 
 def traffic_back_deployment(
@@ -107,6 +112,14 @@ def traffic_back_deployment(
     good = last_good or {name: failed[name] for name in ("location", "revisionKey")}
     found = rollback_deployment(failed, good, deployment_id=deployment_id, now=now)
     return found | {"trafficBackOf": failed["deploymentId"]}
+
+
+def _shifting_back(failed: Mapping[str, Any]) -> dict[str, Any]:
+    """Traffic between versions goes back all at once, whatever the failed one's configuration (seen of CodeDeploy)."""
+    platform = failed.get("computePlatform", "Server")
+    if platform == "Server":
+        return {}
+    return {"deploymentConfigName": DEFAULT_CONFIGS[platform], "trafficRouting": {"type": "AllAtOnce"}}
 
 
 def last_info(deployment: Mapping[str, Any]) -> dict[str, Any]:
