@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +81,15 @@ class Targets:
             item["SK"][5:]: Health(item["healthy"], item.get("revisionKey", ""), item.get("time", 0.0))
             for item in items
         }
+
+    def forget_revisions(self, group_id: str, target_ids: Sequence[str], revision_keys: Collection[str]) -> None:
+        """Make the revision of instances unknown where it is one of these, and the last deployment to them failed."""
+        keys = [(f"GROUP#{group_id}", f"HOST#{each}") for each in target_ids]
+        found = self._table.get_many(keys).values()
+        unsure = [item for item in found if item.get("revisionKey") in revision_keys and not item["healthy"]]
+        self._table.write_many(
+            [Put({name: value for name, value in item.items() if name != "revisionKey"}) for item in unsure]
+        )
 
     def _health(self, deployment: Mapping[str, Any], row: TargetRow, now: float) -> Put:
         """Success makes the new revision the instance's; failure, and a restart, leaves what was noted last."""
