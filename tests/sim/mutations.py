@@ -118,12 +118,6 @@ MUTATIONS = (
     Mutation(
         "sent though somebody has stopped it", "functions.send_commands.app:send_all", 'deployment.get("stop")', "False"
     ),
-    Mutation(
-        "sent though it is closing",
-        "functions.send_commands.app:send_all",
-        "ledger.closing is not None and",
-        "False and",
-    ),
     Mutation("sent again after a death", "functions.send_commands.app:send_all", "earlier.get(comment, ())", "()"),
     Mutation(
         "order not expiring",
