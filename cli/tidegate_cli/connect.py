@@ -58,11 +58,11 @@ def exports(variables: Mapping[str, str], shell: Shell) -> str:
     return "\n".join(_LINES[shell](name, value) for name, value in variables.items())
 
 
-def default_folder(scope: tuple[str, ...]) -> Path:
-    """The folder of the service models, one a scope: ``$XDG_DATA_HOME/tidegate/models/…``."""
+def default_folder(scope: tuple[str, ...], *, override_alarms: bool = False) -> Path:
+    """The folder of the service models, one a scope and way to create: ``$XDG_DATA_HOME/tidegate/models/…``."""
     base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     name = hashlib.sha256("/".join(scope).encode()).hexdigest()[:12] if scope else "all"
-    return base / "tidegate" / "models" / name
+    return base / "tidegate" / "models" / (f"{name}-overriding-alarms" if override_alarms else name)
 
 
 def connect(
@@ -71,6 +71,12 @@ def connect(
     region: Region = "",
     application: Application = "",
     group: GroupName = "",
+    override_alarms: Annotated[
+        bool,
+        typer.Option(
+            "--override-alarms", help="Create deployments by the path that may override their group's alarms."
+        ),
+    ] = False,
     folder: Annotated[Path | None, typer.Option(help="Where the service models go; made where it is missing.")] = None,
     shell: Annotated[Shell, typer.Option(help="Whose syntax to print.")] = Shell.SH,
 ) -> None:
@@ -80,9 +86,10 @@ def connect(
     with user_errors():
         scope = scope_of(application, group)
         found = find(stack, endpoint, region)
-        goal = (folder or default_folder(scope.names if scope else ())).expanduser().absolute()
+        usual = default_folder(scope.names if scope else (), override_alarms=override_alarms)
+        goal = (folder or usual).expanduser().absolute()
         try:
-            write_client_models(goal, scope)
+            write_client_models(goal, scope, override_alarms=override_alarms)
         except OSError as error:
             raise UserError(
                 f"the folder {goal} cannot be written ({error.strerror}): name another with --folder"

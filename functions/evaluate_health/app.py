@@ -10,19 +10,23 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tidegate.gateways.errors import BalancerFault
+from tidegate.gateways.alarms import AlarmsUnreadError
+from tidegate.gateways.errors import BalancerFault, GatewayError
 from tidegate.model.balancers import from_items
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
 from tidegate.model.legs import StageKind, WaitKind, events_of
 from tidegate.rollout import Observed, TargetChange, Verdict, judge, observe, to_look_at
+from tidegate.rollout.alarms import alarm_closing, missing_alarms, unread
 from tidegate.rollout.dispatch import worded
 from tidegate.rollout.projection import ended_events, merged_events, pending_events
 from tidegate.rollout.traffic import fault_sightings, traffic_sightings
-from tidegate.runtime import Runtime, State, step
+from tidegate.runtime import Runtime, State, kept, step
 from tidegate.store.targets import TargetRow
 from tidegate.target_rows import target_row
+
+logger = Logger()
 
 _MOST_TARGET_DECISIONS = 20  # a pass tells of so many failed targets one by one
 
@@ -37,6 +41,8 @@ def run(state: State, runtime: Runtime) -> State:
     loaded = runtime.ledgers.load(deployment_id)
     if loaded is None:
         raise RuntimeError(f"Deployment {deployment_id} has no ledger; SelectTargets writes it before the first pass.")
+    # Before all else: what cannot be read is tried again, and the pass with it.
+    asked_to_end = None if loaded.ledger.closing else interruption(deployment, runtime, now)
     rules = runtime.settings.rules(deployment)
     flights = to_look_at(loaded.ledger, signal.changed, state["pass"], rules, now)
     roster = runtime.ledgers.roster(deployment_id) if loaded.ledger.flights else Roster()
@@ -51,7 +57,7 @@ def run(state: State, runtime: Runtime) -> State:
         observed.ledger,
         rules,
         now,
-        interruption=interruption(deployment, now),
+        interruption=asked_to_end,
         continued=[WaitKind(each) for each in deployment.get("continued", ())],
     )
     rows = target_rows(observed.changes, loaded.ledger, roster, deployment, runtime)
@@ -60,11 +66,14 @@ def run(state: State, runtime: Runtime) -> State:
     runtime.ledgers.commit(deployment_id, generation, loaded, verdict.ledger, decisions, now)
     runtime.signals.clear_changed(deployment_id, signal)
     return {
-        "deploymentId": deployment_id,
-        "generation": generation,
+        **kept(state),
         "pass": state["pass"] + 1,
         "signal": signal.count,
-        "verdict": "FINISH" if verdict.kind.ends else verdict.kind.value,
+        "verdict": "FINISH"
+        if verdict.kind.ends
+        else "HAND_OVER"
+        if runtime.may_hand_over(state)
+        else verdict.kind.value,
         "heartbeat": max(1, math.ceil(verdict.look_again_at - now)),
     }
 
@@ -104,13 +113,26 @@ def balancer_sightings(
     return seen, closing
 
 
-def interruption(deployment: Mapping[str, Any], now: float) -> Closing | None:
-    """Why the deployment is to end, where somebody asked for it."""
-    stop = deployment.get("stop")
-    if not stop:
+def interruption(deployment: Mapping[str, Any], runtime: Runtime, now: float) -> Closing | None:
+    """Why the deployment is to end, where somebody asked for it or an alarm is active."""
+    if stop := deployment.get("stop"):
+        reason = f"The deployment was stopped by {stop.get('by') or 'a user'}."
+        return Closing("Stopped", ErrorCode.MANUAL_STOP, reason, now)
+    if not (watched := deployment.get("alarms")):
         return None
-    reason = f"The deployment was stopped by {stop.get('by') or 'a user'}."
-    return Closing("Stopped", ErrorCode.MANUAL_STOP, reason, now)
+    names, states = watched["names"], dict[str, str]()
+    try:
+        states = runtime.alarms.states(names)
+        why = missing_alarms(names, states)
+    except GatewayError as error:
+        why = str(error)
+    closing = alarm_closing(names, states, now)
+    if why and closing is None and not watched["ignorePollFailure"]:
+        # Raised, so that it is tried again with the patience that every step has before the deployment ends.
+        raise AlarmsUnreadError(unread(why))
+    if why:
+        logger.warning("alarms cannot be read", why=why)
+    return closing
 
 
 def target_rows(
@@ -183,4 +205,4 @@ def target_decision(row: TargetRow) -> Decision:
     return Decision("Target", "FAILED", f"{row.target_id} failed in {where}: {message}", {"targetId": row.target_id})
 
 
-handler = step(Logger(), run, cache(Runtime))
+handler = step(logger, run, cache(Runtime))

@@ -38,6 +38,9 @@ def run(state: State, runtime: Runtime) -> State:
     deployment = runtime.own_deployment(state)
     if deployment is None:
         return {**state, "verdict": "FENCED"}
+    known = runtime.ledgers.load(state["deploymentId"])
+    if known is not None and "startTime" in deployment:
+        return {**state, "verdict": "ACT"}  # a later generation: the loop goes on where the ledger stands
     try:
         group = runtime.groups.of_deployment(deployment)
     except DeploymentGroupNotFoundError as error:
@@ -71,7 +74,7 @@ def run(state: State, runtime: Runtime) -> State:
         target_row(runtime.settings, member, "Pending", pending_events(events_of(made.ledger.way, position)))
         for position, member in enumerate(made.roster.members)
     ]
-    if runtime.ledgers.load(deployment_id) is None:
+    if known is None:
         runtime.targets.show(deployment_id, rows, now)
         ledger, decisions = number_decisions(deployment_id, made.ledger, [made.decision], now)
         runtime.ledgers.create(deployment_id, ledger, made.roster, generation, decisions)
@@ -80,7 +83,7 @@ def run(state: State, runtime: Runtime) -> State:
         deployment_id,
         {
             "status": "InProgress",
-            "overview": made.ledger.overview,
+            "overview": (known or made).ledger.overview,
             **({"balancers": to_items(balancers)} if balancers else {}),
         },
         generation=generation,

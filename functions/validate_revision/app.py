@@ -43,6 +43,8 @@ def run(state: State, runtime: Runtime) -> State:
     deployment = runtime.own_deployment(state)
     if deployment is None:
         return {**state, "verdict": "FENCED"}
+    if "startTime" in deployment:
+        return {**state, "verdict": "ACT"}  # a later generation: the revision was checked by an earlier one
     validate = _VALIDATED[deployment.get("computePlatform", "Server")]
     try:
         changes = restarted(deployment, runtime) or validate(deployment, runtime)

@@ -1,4 +1,4 @@
-"""WakeDeployment: turn ended commands into signals, one a deployment however many commands ended."""
+"""WakeDeployment: turn ended commands and raised alarms into signals, one a deployment however many there were."""
 
 from __future__ import annotations
 
@@ -17,28 +17,34 @@ def run(event: dict[str, Any], runtime: Runtime) -> dict[str, Any]:
     """Signal the deployments of a batch of messages.
 
     A command that belongs to no deployment yet was sent a moment ago by a handler that has not written it down: its
-    messages are reported as failed, and come again.
+    messages are reported as failed, and come again. An alarm that no deployment watches is somebody else's.
     """
     commands: dict[str, list[str]] = {}
+    alarms: set[str] = set()
     for record in event["Records"]:
-        commands.setdefault(command_of(record), []).append(record["messageId"])
+        detail = detail_of(record)
+        if "alarmName" in detail:
+            alarms.add(str(detail["alarmName"]))
+        else:
+            commands.setdefault(str(detail.get("command-id", "")), []).append(record["messageId"])
     known = runtime.commands.deployments_of([command for command in commands if command])
-    ended: dict[str, list[str]] = {}
+    woken: dict[str, list[str]] = {each: [] for each in sorted(runtime.alarm_watches.deployments_of(alarms))}
     for command, deployment in known.items():
-        ended.setdefault(deployment, []).append(command)
-    for deployment, its_commands in ended.items():
+        woken.setdefault(deployment, []).append(command)
+    for deployment, its_commands in woken.items():
         runtime.signals.signal(deployment, its_commands)
     lost = [message for command, messages in commands.items() if command not in known for message in messages]
-    logger.info("signals", deployments=len(ended), commands=len(known), unknown=len(lost))
+    logger.info("signals", deployments=len(woken), commands=len(known), alarms=len(alarms), unknown=len(lost))
     return {"batchItemFailures": [{"itemIdentifier": message} for message in lost]}
 
 
-def command_of(record: dict[str, Any]) -> str:
-    """The command id in a message, or nothing where it is no event of Run Command."""
+def detail_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What an event in a message is about; nothing where it is no event."""
     try:
-        return str(json.loads(record["body"])["detail"]["command-id"])
+        detail = json.loads(record["body"])["detail"]
     except (ValueError, KeyError, TypeError):
-        return ""
+        return {}
+    return detail if isinstance(detail, dict) else {}
 
 
 _runtime = cache(Runtime)

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.model import OperationModel
 
 from tidegate.api import service_models
-from tidegate.api.addresses import Scope, address_of, path_of
+from tidegate.api.addresses import Scope, address_of, overrides_alarms, path_of
 from tidegate.api.errors import ApiError
 from tidegate.api.shape_errors import REQUIRED_BY_MEMBER
 from tidegate.api.shapes import check_input
@@ -51,7 +51,7 @@ class Asked:
                 raise ApiError(code, f"'{member}' is required; give it a value.")
             if not isinstance(self.given[member], str):
                 check_input(self.operation, self.given)
-        return path_of(address, self.given, scope)
+        return path_of(address, self.given, scope, override_alarms=overrides_alarms(self.given))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 
 from tidegate.model.deployment import TERMINAL
 from tidegate.model.names import new_deployment_id
 from tidegate.settings import Settings
+from tidegate.store.alarm_watches import AlarmWatches
 from tidegate.store.commands import Commands
 from tidegate.store.deployments import Deployments
 from tidegate.store.errors import StaleGenerationError
@@ -25,6 +26,7 @@ from tidegate.store.table import Table
 from tidegate.store.targets import Targets
 
 if TYPE_CHECKING:
+    from tidegate.gateways.alarms import Alarms
     from tidegate.gateways.aliases import Aliases
     from tidegate.gateways.balancers import Balancers
     from tidegate.gateways.bundles import Bundles
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
     from tidegate.gateways.run_command import RunCommand
 
 State = dict[str, Any]
+
+#: The version of the machine that knows the verdict HAND_OVER.
+HANDS_OVER: Final = 2
 
 
 class Runtime:
@@ -115,6 +120,11 @@ class Runtime:
         return Commands(self.table)
 
     @cached_property
+    def alarm_watches(self) -> AlarmWatches:
+        """Which deployments watch an alarm."""
+        return AlarmWatches(self.table)
+
+    @cached_property
     def signals(self) -> Signals:
         """Signals and parked tokens."""
         return Signals(self.table, self.executions)
@@ -153,6 +163,13 @@ class Runtime:
         from tidegate.gateways.balancers import Balancers
 
         return Balancers(self._client)
+
+    @cached_property
+    def alarms(self) -> Alarms:
+        """CloudWatch alarms."""
+        from tidegate.gateways.alarms import Alarms
+
+        return Alarms(self._client("cloudwatch"))
 
     @cached_property
     def bundles(self) -> Bundles:
@@ -220,6 +237,20 @@ class Runtime:
         deployment = self.deployments.get(state["deploymentId"])
         ours = deployment.get("generation") == state["generation"] and deployment["status"] not in TERMINAL
         return deployment if ours else None
+
+    def may_hand_over(self, state: Mapping[str, Any]) -> bool:
+        """Whether an execution is to be succeeded by the next generation instead of making another pass.
+
+        The machine of an earlier release has no state for it. What it runs into then is the end of its history, and
+        the sweep finds its deployment.
+        """
+        knows = state.get("machineVersion", 1) >= HANDS_OVER
+        return knows and bool(state["pass"] >= self.settings.passes_per_execution)
+
+
+def kept(state: Mapping[str, Any]) -> State:
+    """What goes through the machine unchanged."""
+    return {name: state[name] for name in ("machineVersion", "deploymentId", "generation", "pass") if name in state}
 
 
 def step(

@@ -40,6 +40,7 @@ class Settings:
     balancer: float
     balancer_interval: float
     deployment: float
+    passes_per_execution: int
     github_api_url: str
     github_secrets: str
     runner_archive: Path
@@ -81,6 +82,7 @@ class Settings:
             balancer=number("TIDEGATE_BALANCER_SECONDS"),
             balancer_interval=number("TIDEGATE_BALANCER_INTERVAL_SECONDS"),
             deployment=number("TIDEGATE_DEPLOYMENT_SECONDS"),
+            passes_per_execution=int(number("TIDEGATE_PASSES_PER_EXECUTION")),
             github_api_url=text("TIDEGATE_GITHUB_API_URL"),
             github_secrets=text("TIDEGATE_GITHUB_SECRETS"),
             runner_archive=Path(env.get("TIDEGATE_RUNNER_ARCHIVE", _RUNNER_ARCHIVE)),

@@ -16,13 +16,22 @@ def install() -> None:
     global _installed
     if _installed:
         return
-    from tidegate_local.patches import dynamodb, dynamodb_streams, s3, server, stepfunctions, stepfunctions_tokens
+    from tidegate_local.patches import (
+        cloudwatch,
+        dynamodb,
+        dynamodb_streams,
+        s3,
+        server,
+        stepfunctions,
+        stepfunctions_tokens,
+    )
 
     stepfunctions.install()
     stepfunctions_tokens.install()
     dynamodb.install()
     dynamodb_streams.install()
     s3.install()
+    cloudwatch.install()
     server.install()
     # moto logs a Python dump of every failed state; werkzeug a line for every request.
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)

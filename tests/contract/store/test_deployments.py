@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tidegate.model.names import revision_key
+from tidegate.store.alarm_watches import AlarmWatches
 from tidegate.store.applications import Applications
 from tidegate.store.deployments import OVERVIEW, Deployments, Finished, rollback_deployment
 from tidegate.store.errors import (
@@ -290,3 +291,22 @@ def test_deployments_are_listed_newest_first_and_by_time(store: Deployments) -> 
 
 def listed(store: Deployments, **question: Any) -> list[str]:
     return [item["deploymentId"] for item in store.page(**question).items]
+
+
+def test_a_live_deployment_is_found_by_the_alarms_it_watches(store: Deployments, table: Table) -> None:
+    watches = AlarmWatches(table)
+    first = created(store, 10, alarms={"names": ["errors", "latency"], "ignorePollFailure": False})
+    assert watches.deployments_of(["errors"]) == watches.deployments_of(["latency", "errors"]) == {first}
+    assert watches.deployments_of(["other"]) == watches.deployments_of([]) == set()
+    with pytest.raises(DeploymentGroupBusyError):
+        created(store, 11, V2, alarms={"names": ["other"], "ignorePollFailure": False})
+    assert watches.deployments_of(["other"]) == set(), "what was refused watches nothing"
+    store.finish(first, status="Stopped", now=12)
+    assert watches.deployments_of(["errors", "latency"]) == set()
+
+
+def test_a_deployment_whose_group_is_gone_stops_watching_too(store: Deployments, table: Table) -> None:
+    deployed = created(store, 10, alarms={"names": ["errors"], "ignorePollFailure": False})
+    Groups(table).delete("shop", "prod")
+    store.finish(deployed, status="Failed", now=12)
+    assert AlarmWatches(table).deployments_of(["errors"]) == set()

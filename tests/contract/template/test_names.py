@@ -38,7 +38,9 @@ STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 FUNCTIONS = {name: each for name, each in RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
 
-VERBS = {"Validate", "Select", "Evaluate", "Pick", "Send", "Await", "Finish", "Roll", "Wake", "Notify"}
+VERBS = {"Validate", "Select", "Evaluate", "Pick", "Send", "Await", "Start", "Finish", "Roll", "Wake", "Notify"}
+#: Steps whose failure fails the execution: nothing is left to be ended, or the sweep carries the deployment on.
+ENDS = {"FinishDeployment", "RollBackDeployment", "StartSuccessor"}
 DOORS = {"ApiFunction", "OnRevisionUploadFunction"}  # named after what comes in
 STEP_FUNCTIONS = {name.removesuffix("Function") for name in FUNCTIONS if name not in DOORS}
 
@@ -65,6 +67,7 @@ UNBOUNDED = {
         "elasticloadbalancing:DescribeInstanceHealth",
         "elasticloadbalancing:DescribeLoadBalancers",
     },
+    ("EvaluateHealthFunction", "WatchAlarms"): {"cloudwatch:DescribeAlarms"},
     ("ServerDeploymentMachine", "WriteLogs"): {
         "logs:CreateLogDelivery",
         "logs:GetLogDelivery",
@@ -158,7 +161,7 @@ def test_a_step_is_tried_again_with_bounded_patience_and_jitter(state: str) -> N
     assert (rule["JitterStrategy"], rule["MaxAttempts"] <= 10, rule["MaxDelaySeconds"] <= 60) == ("FULL", True, True)
 
 
-@pytest.mark.parametrize("state", [name for name in TASKS if name not in ("FinishDeployment", "RollBackDeployment")])
+@pytest.mark.parametrize("state", [name for name in TASKS if name not in ENDS])
 def test_what_still_fails_is_finished_with_its_error_kept(state: str) -> None:
     last = TASKS[state]["Catch"][-1]
     assert (last["ErrorEquals"], last["ResultPath"], last["Next"]) == (["States.ALL"], "$.error", "FinishDeployment")
@@ -253,6 +256,7 @@ def test_on_premises_machines_may_run_commands_and_read_nothing() -> None:
 
 def test_only_steps_that_must_may_touch_other_services() -> None:
     allowed = {
+        "cloudwatch": {"EvaluateHealthFunction"},
         "ec2": {"SelectTargetsFunction"},
         "ecs": {"ValidateRevisionFunction"},
         "elasticloadbalancing": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},
@@ -263,6 +267,7 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
             "AwaitProgressFunction",
             "OnRevisionUploadFunction",
             "RollBackDeploymentFunction",
+            "StartSuccessorFunction",
             "WakeDeploymentFunction",
         },
         "secretsmanager": {"ApiFunction", "ValidateRevisionFunction"},
@@ -283,13 +288,25 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
 
 def test_the_sample_event_of_a_command_passes_the_rule() -> None:
     pattern = RESOURCES["CommandEnded"]["Properties"]["EventPattern"]
-    (record,) = json.loads((ROOT / "events" / "wake_deployment.json").read_text())["Records"]
+    record, _ = json.loads((ROOT / "events" / "wake_deployment.json").read_text())["Records"]
     event = json.loads(record["body"])
     assert event["source"] in pattern["source"]
     assert event["detail-type"] in pattern["detail-type"]
     assert event["detail"]["status"] in pattern["detail"]["status"]
     assert pattern["detail"]["document-name"] == [{"Fn": "Ref", "of": name} for name in DOCUMENTS]
     assert not {"Pending", "InProgress", "Delayed"} & set(pattern["detail"]["status"]), "only ended ones are signals"
+
+
+def test_only_alarms_that_were_raised_pass_their_rule_and_both_rules_may_send() -> None:
+    pattern = RESOURCES["AlarmRaised"]["Properties"]["EventPattern"]
+    _, record = json.loads((ROOT / "events" / "wake_deployment.json").read_text())["Records"]
+    event = json.loads(record["body"])
+    assert event["source"] in pattern["source"]
+    assert event["detail-type"] in pattern["detail-type"]
+    assert pattern["detail"]["state"]["value"] == [event["detail"]["state"]["value"]] == ["ALARM"]
+    (statement,) = RESOURCES["SignalsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    senders = {each["of"] for each in statement["Condition"]["ArnEquals"]["aws:SourceArn"]}
+    assert senders == {"CommandEnded.Arn", "AlarmRaised.Arn"}
 
 
 def test_messages_stay_hidden_for_as_long_as_their_reader_may_need() -> None:

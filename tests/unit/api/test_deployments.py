@@ -121,11 +121,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("mode", {"deploymentMode": "TWICE"}, "InvalidInputException"),
     ("target instances", {"targetInstances": {"tagFilters": [{"Key": "k"}]}}, "InvalidTargetInstancesException"),
     (
-        "alarms",
-        {"overrideAlarmConfiguration": {"enabled": True, "alarms": [{"name": "a"}]}},
-        "InvalidAlarmConfigException",
-    ),
-    (
         "suspended processes",
         {"ec2DeploymentOptions": {"autoScalingGroupProcessesToSuspend": ["Terminate"]}},
         "InvalidAutoScalingGroupProcessToSuspendException",

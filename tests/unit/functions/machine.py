@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -52,9 +53,24 @@ class World(Protocol):
         """Let things happen until ``done``; False when the deadline comes first."""
 
 
+@dataclass(frozen=True)
+class Pause:
+    """What an execution waits for: a time, or that its ``token`` is answered before that."""
+
+    deadline: float
+    token: str = ""
+
+
+Walk = Generator[Pause, bool, Any]
+
+
 @dataclass
 class Execution:
-    """One execution: where it went, and how it ended (``SUCCEEDED``, ``FAILED``)."""
+    """One execution: where it went, and how it ended (``SUCCEEDED``, ``FAILED``).
+
+    ``run`` goes to its end at once. ``walk`` gives the pauses to somebody who has more executions than one: what is
+    sent back says whether the token was answered.
+    """
 
     world: World
     name: str
@@ -63,33 +79,48 @@ class Execution:
     path: list[str] = field(default_factory=list)
     status: str = "RUNNING"
     error: str = ""
+    definition: Json = field(default_factory=lambda: DEFINITION)
     answered: dict[str, Json] = field(default_factory=dict)
     token: str = ""
     retries: list[tuple[str, str]] = field(default_factory=list)
 
     def run(self) -> Execution:
         """Walk from the first state to the end."""
-        name: str | None = DEFINITION["StartAt"]
+        walk = self.walk()
+        try:
+            pause = next(walk)
+            while True:
+                done = partial(self.is_answered, pause.token)
+                pause = walk.send(self.world.pass_time_until(pause.deadline, done))
+        except StopIteration:
+            return self
+
+    def is_answered(self, token: str) -> bool:
+        """Whether somebody answered the token."""
+        return token in self.answered
+
+    def walk(self) -> Walk:
+        """From the first state to the end, pause by pause."""
+        name: str | None = self.definition["StartAt"]
         try:
             while name is not None:
                 assert len(self.path) < MOST_STATES, f"no end: {self.path[-12:]}"
                 self.path.append(name)
                 self.before(name, self.state)
-                name = self._step(name, DEFINITION["States"][name])
+                name = yield from self._step(name, self.definition["States"][name])
         except StepError as error:
             self.status, self.error = "FAILED", f"{error.error}: {error.cause}"
         else:
             self.status = "SUCCEEDED"
-        return self
 
-    def _step(self, name: str, state: Json) -> str | None:
+    def _step(self, name: str, state: Json) -> Walk:
         unknown = set(state) - KNOWN[state["Type"]]
         assert not unknown, f"{name}: {unknown}"
         if state["Type"] == "Succeed":
             return None
         if state["Type"] == "Choice":
             return self._chosen(state)
-        return self._task(name, state)
+        return (yield from self._task(name, state))
 
     def _chosen(self, state: Json) -> str:
         for rule in state["Choices"]:
@@ -98,32 +129,34 @@ class Execution:
                 return str(rule["Next"])
         return str(state["Default"])
 
-    def _task(self, name: str, state: Json) -> str:
+    def _task(self, name: str, state: Json) -> Walk:
         tried: dict[int, int] = {}
         while True:
             try:
-                result = self._attempt(name, state)
+                result = yield from self._attempt(name, state)
             except StepError as error:
-                if self._again(name, state, error, tried):
-                    continue
-                return self._caught(state, error)
+                wait = self._again(name, state, error, tried)
+                if wait is None:
+                    return self._caught(state, error)
+                yield Pause(self.world.now + wait)
+                continue
             if "ResultPath" not in state:
                 self.state = result
             else:
                 assert state["ResultPath"] is None
             return str(state["Next"])
 
-    def _again(self, name: str, state: Json, error: StepError, tried: dict[int, int]) -> bool:
+    def _again(self, name: str, state: Json, error: StepError, tried: dict[int, int]) -> float | None:
+        """Seconds until the next try, where there is one."""
         for i, rule in enumerate(state.get("Retry", ())):
             if _matches(rule["ErrorEquals"], error.error):
                 if tried.get(i, 0) >= rule["MaxAttempts"]:
-                    return False
+                    return None
                 wait = min(rule["IntervalSeconds"] * rule["BackoffRate"] ** tried.get(i, 0), rule["MaxDelaySeconds"])
-                self.world.pass_time_until(self.world.now + wait, lambda: False)
                 tried[i] = tried.get(i, 0) + 1
                 self.retries.append((name, error.error))
-                return True
-        return False
+                return float(wait)
+        return None
 
     def _caught(self, state: Json, error: StepError) -> str:
         for rule in state.get("Catch", ()):
@@ -134,7 +167,7 @@ class Execution:
                 return str(rule["Next"])
         raise error
 
-    def _attempt(self, name: str, state: Json) -> Json:
+    def _attempt(self, name: str, state: Json) -> Walk:
         assert state["Resource"] in (SYNC, TOKEN), name
         self.token = f"token-{self.name}-{len(self.path)}-{len(self.retries)}"
         parameters = self._resolved(state["Parameters"])
@@ -147,7 +180,7 @@ class Execution:
             return dict(result)
         deadline = self.world.now + self._path(state["HeartbeatSecondsPath"])
         token = self.token
-        if self.world.pass_time_until(deadline, lambda: token in self.answered):
+        if (yield Pause(deadline, token)):
             return self.answered[token]
         raise StepError("States.HeartbeatTimeout")
 

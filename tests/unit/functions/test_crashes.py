@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from tests.unit.functions.machine import Killed
-from tests.unit.functions.world import Account, hosts
+from tests.unit.functions.scenarios import SCENARIOS, lawful, outcome, renamed
+from tests.unit.functions.world import Account
 
-TERMINAL = {"Succeeded", "Failed", "Stopped"}
-HALF = ("FLEET_PERCENT", 50)
-ON_FAILURE = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
 SPREAD = 4  # the calls are dealt out to so many tests, so that they run side by side
 
 
@@ -68,79 +65,6 @@ class Deaths:
             raise Killed(f"killed {'after' if after else 'before'} a call")
 
 
-def succeeding() -> Account:
-    account = Account(hosts(3))
-    account.hosts["i-00000000000000002"].answer_lost = True
-    account.deploy("v1.zip", HALF)
-    return account
-
-
-def rolling_back() -> Account:
-    account = Account(hosts(3))
-    account.deploy("v1.zip", ("HOST_COUNT", 0))
-    account.run()
-    for host in account.hosts.values():
-        host.fails = frozenset({"v2.zip"})
-    account.deploy("v2.zip", ("HOST_COUNT", 2), autoRollback=ON_FAILURE)
-    return account
-
-
-def stopped() -> Account:
-    account = Account(hosts(4))
-    deployed = account.deploy("v1.zip", HALF)
-
-    def stop_while_the_first_are_running(name: str, _state: object) -> None:
-        if name == "AwaitProgress" and "stop" not in account.deployment(deployed):
-            account.clock.at(account.now + 3, lambda: account.stop(deployed))
-
-    account.before = stop_while_the_first_are_running
-    return account
-
-
-SCENARIOS = {"succeeding": succeeding, "rolling back": rolling_back, "stopped": stopped}
-
-
-def outcome(account: Account) -> dict[str, Any]:
-    """What must be the same whatever died on the way."""
-    return {
-        deployment_id: (
-            account.deployment(deployment_id)["status"],
-            account.deployment(deployment_id).get("error", {}).get("code"),
-            account.deployment(deployment_id)["overview"],
-            account.deployment(deployment_id).get("rollback", {}).keys(),
-            sorted(account.statuses(deployment_id).values()),
-        )
-        for deployment_id in account.table.courses
-    }
-
-
-def lawful(account: Account) -> None:
-    """Nothing lost, nothing twice."""
-    assert {each.status for each in account.executions.values()} == {"SUCCEEDED"}
-    assert "live" not in account.group()
-    for deployment_id, course in account.table.courses.items():
-        assert len(TERMINAL & set(course)) == 1, f"{deployment_id} ends once: {course}"
-        assert course[-1] in TERMINAL
-        assert course.count(course[-1]) == 1
-        told = account.decisions(deployment_id)
-        assert [each["SK"] for each in told] == [f"DECISION#{n:06d}" for n in range(len(told))]
-        assert [each["kind"] for each in told].count("Finish") == 1
-    ran = Counter(
-        (command.order["deploymentId"], target)
-        for command in account.fleet.commands.values()
-        for target in command.target_ids
-        if command.order["mode"] == "run"
-    )
-    assert set(ran.values()) <= {1}, "no host is sent the same work twice"
-    for host in account.hosts.values():
-        assert set(host.runs.values()) <= {1}
-
-
-def renamed(found: dict[str, Any]) -> list[Any]:
-    """Outcomes in order, without ids: a try that died may have used one up."""
-    return [found[each] for each in sorted(found)]
-
-
 @pytest.mark.parametrize("share", range(SPREAD))
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -159,6 +83,23 @@ def test_a_death_at_any_call_changes_nothing_of_the_outcome(scenario: str, after
         lawful(account)
         assert renamed(outcome(account)) == expected, f"killed at call {nth}"
         nth += SPREAD
+    assert nth > 60, "the calls of a whole deployment were tried"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_death_at_any_call_of_a_deployment_that_goes_through_many_executions(after: bool) -> None:
+    def account() -> Account:
+        return SCENARIOS["succeeding"](TIDEGATE_PASSES_PER_EXECUTION="1")
+
+    expected, nth = renamed(outcome(account().run())), 0
+    while True:
+        death, disturbed = Death(nth := nth + 1, after), account()
+        disturbed.wrap(lambda _name, port, death=death: Port(port, death.called))
+        disturbed.run()
+        if not death.happened:
+            break
+        lawful(disturbed)
+        assert renamed(outcome(disturbed)) == expected, f"killed at call {nth}"
     assert nth > 60, "the calls of a whole deployment were tried"
 
 

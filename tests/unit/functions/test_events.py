@@ -16,6 +16,7 @@ from tests.unit.functions.world import Account, hosts
 
 from tidegate.api import Services, Settings, handle
 from tidegate.api.lambda_proxy import to_request, to_response
+from tidegate.store.alarm_watches import watches_of
 
 EVENTS = {path.stem: json.loads(path.read_text()) for path in (ROOT / "events").glob("*.json")}
 ON_FAILURE = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
@@ -29,9 +30,9 @@ def folder(function: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", function.removesuffix("Function")).lower()
 
 
-def rolling_back() -> Account:
-    """A first deployment that succeeds, and one that fails and is rolled back: every state is passed."""
-    account = Account(hosts(2))
+def rolling_back(**env: str) -> Account:
+    """A first deployment that succeeds, and one that fails and is rolled back."""
+    account = Account(hosts(2), **env)
     account.deploy("v1.zip")
     account.run()
     for host in account.hosts.values():
@@ -67,7 +68,7 @@ def test_there_is_an_event_for_every_function() -> None:
 
 
 def test_events_of_steps_have_the_members_that_the_machine_passes() -> None:
-    account = rolling_back()
+    account = rolling_back(TIDEGATE_PASSES_PER_EXECUTION="1")  # every state is passed
     passed: dict[str, list[set[str]]] = {}
     invoke: Callable[[str, Json], Json] = account.invoke
 
@@ -90,6 +91,13 @@ def test_validate_revision() -> None:
     assert item["bundle"]["key"] == "bundles/v1.zip"
     assert json.loads(item["appspec"])["hooks"]["ValidateService"][0]["timeout"] == 30
     assert (item["hookSeconds"], item["status"]) == ({"ValidateService": 30}, "Created")
+
+
+def test_start_successor() -> None:
+    account = at("EvaluateHealth")
+    assert call("start_successor", account) == EVENTS["start_successor"]
+    assert account.deployment("d-000000001")["generation"] == 2
+    assert list(account.executions) == ["d-000000001-1", "d-000000001-2"]
 
 
 def test_select_targets() -> None:
@@ -140,7 +148,13 @@ def test_await_progress() -> None:
 
 def test_finish_deployment() -> None:
     account = at("FinishDeployment")
-    expected = {"deploymentId": "d-000000001", "generation": 1, "pass": 4, "verdict": "END"}
+    expected = {
+        "machineVersion": 2,
+        "deploymentId": "d-000000001",
+        "generation": 1,
+        "pass": 4,
+        "verdict": "END",
+    }
     assert call("finish_deployment", account) == expected
     assert account.deployment("d-000000001")["status"] == "Succeeded"
     assert call("finish_deployment", account) == expected
@@ -156,9 +170,13 @@ def test_roll_back_deployment() -> None:
 
 def test_wake_deployment() -> None:
     account = at("AwaitProgress")
+    item = {"deploymentId": "d-W4TCHES00", "alarms": {"names": ["errors"]}}
+    account.table.write(*watches_of(item))
     assert call("wake_deployment", account) == {"batchItemFailures": []}
     signal = account.runtime.signals.read("d-000000001")
     assert (signal.count, signal.changed) == (1, {"cmd-0000"})
+    signal = account.runtime.signals.read("d-W4TCHES00")
+    assert (signal.count, signal.changed) == (1, frozenset())
 
 
 def test_notify_subscribers() -> None:

@@ -112,10 +112,12 @@ def test_ended_commands_become_one_signal_a_deployment() -> None:
             record("m4", about("cmd-strange")),
             record("m5", "not json"),
             record("m6", json.dumps({"detail": {}})),
+            record("m7", json.dumps({"detail": {"alarmName": "nobody's", "state": {"value": "ALARM"}}})),
+            record("m8", json.dumps({"detail": ["command-id"]})),
         ]
     }
     answer = wake_deployment.run(event, account.runtime)
-    assert {each["itemIdentifier"] for each in answer["batchItemFailures"]} == {"m4", "m5", "m6"}
+    assert {each["itemIdentifier"] for each in answer["batchItemFailures"]} == {"m4", "m5", "m6", "m8"}
     assert [account.runtime.signals.read(each).count for each in ("d-1", "d-2")] == [1, 1]
     assert account.runtime.signals.read("d-1").changed == {"cmd-d-1"}
 

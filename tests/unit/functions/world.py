@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from tests.unit.functions.alarm_states import AlarmStates
 from tests.unit.functions.hosts import Clock, Fleet, Host, Orders
-from tests.unit.functions.machine import Execution, Json, Killed, StepError
+from tests.unit.functions.machine import DEFINITION, Execution, Json, Killed, StepError
 
 from tidegate.gateways.bundles import Bundle
 from tidegate.gateways.errors import RevisionFault
@@ -39,6 +40,7 @@ ENV = {
     "TIDEGATE_BALANCER_SECONDS": "600",
     "TIDEGATE_BALANCER_INTERVAL_SECONDS": "15",
     "TIDEGATE_DEPLOYMENT_SECONDS": "7200",
+    "TIDEGATE_PASSES_PER_EXECUTION": "200",
     "TIDEGATE_GITHUB_API_URL": "https://api.github.test",
     "TIDEGATE_GITHUB_SECRETS": "test/github/",
 }
@@ -54,8 +56,10 @@ class Bundles:
 
     def __init__(self) -> None:
         self.appspecs: dict[str, str | RevisionFault] = {"v1.zip": APPSPEC, "v2.zip": APPSPEC}
+        self.copied: list[str] = []
 
     def copy(self, location: Mapping[str, Any], revision: str) -> Bundle:
+        self.copied.append(revision)
         return Bundle(f"bundles/{location['s3Location']['key']}", 100, "ab" * 32, "zip")
 
     def appspec(self, bundle: Bundle, source_name: str) -> str:
@@ -84,14 +88,17 @@ class RecordingTable(MemoryTable):
 
 
 class Account:
-    """One account with application ``shop`` and its group ``prod``."""
+    """One account with application ``shop`` and its group ``prod``; ``env`` are settings that differ from ``ENV``."""
 
-    def __init__(self, hosts: dict[str, Host]) -> None:
+    def __init__(self, hosts: dict[str, Host], **env: str) -> None:
+        self.env = ENV | env
+        self.machine: Json = DEFINITION  # what executions are started with from now on
         self.clock = Clock(START)
         self.table = RecordingTable()
         self.hosts, self.orders, self.bundles = hosts, Orders(self.clock), Bundles()
         self.fleet = Fleet(self.clock, hosts, self.orders)
         self.fleet.ended = self._ended
+        self.alarms = AlarmStates(self)
         self.queue: list[tuple[str, int]] = []
         self.executions: dict[str, Execution] = {}
         self.before: Callable[[str, Json], None] = lambda _name, _state: None
@@ -113,7 +120,7 @@ class Account:
 
     def _runtime(self, wrapped: Callable[[str, Any], Any] = lambda _name, port: port) -> Runtime:
         """A runtime over the ports of this account, each handed through ``wrapped``."""
-        runtime = Runtime(ENV)
+        runtime = Runtime(self.env)
         runtime.clock = lambda: self.clock.now
         runtime.new_deployment_id = lambda: next(self.ids)  # type: ignore[method-assign]
         ports = {
@@ -123,6 +130,7 @@ class Account:
             "nodes": self.fleet,
             "orders": self.orders,
             "bundles": self.bundles,
+            "alarms": self.alarms,
             "executions": self,
         }
         for name, port in ports.items():
@@ -141,6 +149,7 @@ class Account:
                 self,
                 f"{deployment_id}-{generation}",
                 {"deploymentId": deployment_id, "generation": generation, "pass": 0},
+                definition=self.machine,
             )
             self.queue.append((deployment_id, generation))
 

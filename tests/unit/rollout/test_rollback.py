@@ -9,6 +9,7 @@ import pytest
 from tidegate.rollout import plan_rollback
 
 LAST_GOOD = {"deploymentId": "d-GOOD00001", "revisionKey": "good", "location": {}}
+ON_ALARM = {"enabled": True, "events": ["DEPLOYMENT_STOP_ON_ALARM"]}
 BOTH = {"enabled": True, "events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]}
 ON_FAILURE = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
 ON_STOP = {"enabled": True, "events": ["DEPLOYMENT_STOP_ON_REQUEST"]}
@@ -19,13 +20,14 @@ def code(
     status: str,
     wish: dict[str, Any] | None,
     *,
+    error: str = "",
     stop: dict[str, Any] | None = None,
     last_good: dict[str, Any] | None = LAST_GOOD,
     attempted: int = 1,
     **more: Any,
 ) -> str | None:
     deployment = {"creator": "user", "revisionKey": "new", "autoRollback": wish, "stop": stop, **more}
-    decided = plan_rollback(deployment, status, last_good, attempted)
+    decided = plan_rollback(deployment, status, error, last_good, attempted)
     if decided is None:
         return None
     assert decided.wanted == (decided.code == "ROLLBACK") == (decided.last_good is not None)
@@ -52,6 +54,21 @@ def test_the_settings_decide_by_the_way_it_ended(
     status: str, wish: dict[str, Any] | None, expected: str | None
 ) -> None:
     assert code(status, wish) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "wish", "expected"),
+    [
+        ("ALARM_ACTIVE", ON_ALARM, "ROLLBACK"),
+        ("ALARM_ACTIVE", BOTH, None),
+        ("MANUAL_STOP", ON_ALARM, None),
+        ("MANUAL_STOP", BOTH, "ROLLBACK"),
+    ],
+)
+def test_a_stop_by_an_alarm_and_one_by_request_are_asked_for_apart(
+    error: str, wish: dict[str, Any], expected: str | None
+) -> None:
+    assert code("Stopped", wish, error=error) == expected
 
 
 @pytest.mark.parametrize("wish", [None, OFF, ON_FAILURE, ON_STOP])
@@ -86,7 +103,9 @@ def test_what_stands_in_the_way_is_told() -> None:
 
 
 def test_the_reason_names_the_deployment_gone_back_to() -> None:
-    decided = plan_rollback({"autoRollback": ON_FAILURE, "revisionKey": "new"}, "Failed", LAST_GOOD, 3)
+    decided = plan_rollback(
+        {"autoRollback": ON_FAILURE, "revisionKey": "new"}, "Failed", "HEALTH_CONSTRAINTS", LAST_GOOD, 3
+    )
     assert decided is not None
     assert decided.last_good == LAST_GOOD
     assert "d-GOOD00001" in decided.reason

@@ -19,6 +19,10 @@ from botocore.model import OperationModel
 
 from tidegate.api.errors import ApiError
 
+#: CreateDeployment's path for calls that override the group's alarms. They need the right to change the group
+#: (API: CreateDeployment, "overrideAlarmConfiguration"), and IAM sees the path alone: so theirs is another one.
+OVERRIDING_ALARMS: Final = "CreateDeploymentOverridingAlarms"
+_OVERRIDE: Final = "overrideAlarmConfiguration"
 _APPLICATION: Final = ("applicationName",)
 _GROUP: Final = ("deploymentGroupName", "currentDeploymentGroupName")
 _DEPLOYMENTS: Final = ("deploymentId", "deploymentIds")
@@ -130,6 +134,38 @@ def encoded(name: str) -> str:
     return quote(name, safe="-._~")
 
 
+def operation_in(name: str) -> str:
+    """The operation that the first part of a path names."""
+    return "CreateDeployment" if name == OVERRIDING_ALARMS else name
+
+
+def overrides_alarms(given: Mapping[str, Any]) -> bool:
+    """Whether a call of CreateDeployment has another word about alarms than its group."""
+    return bool(given.get(_OVERRIDE))
+
+
+def check_override(name: str, given: Mapping[str, Any]) -> None:
+    """Refuse a call that overrides alarms and came by a path that does not grant it.
+
+    Parameters
+    ----------
+    name
+        The first part of the path; calls without a path are granted everything.
+
+    Raises
+    ------
+    ApiError
+        ``AccessDeniedException``, with the path that grants it.
+    """
+    if name == "CreateDeployment" and overrides_alarms(given):
+        message = (
+            f"'{_OVERRIDE}' needs the right to change the deployment group. Send the call to POST /{OVERRIDING_ALARMS}"
+            "/<application>/<group>, which the caller's policies must allow: `tidegate connect --override-alarms` "
+            "prepares clients for it, and `tidegate proxy` does it by itself."
+        )
+        raise ApiError("AccessDeniedException", message, 403)
+
+
 def check_count(address: Address, names: Sequence[str]) -> None:
     """Refuse a path with too few or too many names.
 
@@ -162,13 +198,17 @@ def placed(address: Address, names: Sequence[str], body: Mapping[str, Any]) -> d
     return given
 
 
-def path_of(address: Address, given: Mapping[str, Any], scope: Scope | None = None) -> str:
+def path_of(
+    address: Address, given: Mapping[str, Any], scope: Scope | None = None, *, override_alarms: bool = False
+) -> str:
     """The path that a call with this input is sent to.
 
     Parameters
     ----------
     scope
         What the caller is confined to; it stands in the paths that can name it and need not.
+    override_alarms
+        Create deployments by the path that lets a call override the group's alarms.
 
     Raises
     ------
@@ -176,7 +216,8 @@ def path_of(address: Address, given: Mapping[str, Any], scope: Scope | None = No
         The input lacks a member that must stand in the path.
     """
     names = [str(given[member]) for member in address.members[: address.required]]
-    return "/".join(["", address.operation, *map(encoded, names or scope_names(address, scope))])
+    first = OVERRIDING_ALARMS if override_alarms and address.operation == "CreateDeployment" else address.operation
+    return "/".join(["", first, *map(encoded, names or scope_names(address, scope))])
 
 
 def scope_names(address: Address, scope: Scope | None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import botocore
 from botocore.model import ServiceModel
 
-from tidegate.api.addresses import Scope, address_of, encoded, scope_names
+from tidegate.api.addresses import OVERRIDING_ALARMS, Scope, address_of, encoded, scope_names
 from tidegate.api.service_models import CODEDEPLOY_VERSION, OWN_MODELS, TIDEGATE_VERSION
 
 SIGNING_NAME: Final = "execute-api"
@@ -19,7 +19,7 @@ _PROTOCOL: Final = "rest-json"
 _MODEL: Final = "service-2.json"
 
 
-def write_client_models(folder: Path, scope: Scope | None = None) -> None:
+def write_client_models(folder: Path, scope: Scope | None = None, *, override_alarms: bool = False) -> None:
     """Fill a folder for ``AWS_DATA_PATH``.
 
     It gets the installed botocore's own ``codedeploy`` folder (model, paginators, waiters, endpoint rules) and the
@@ -33,6 +33,8 @@ def write_client_models(folder: Path, scope: Scope | None = None) -> None:
         Made where it is missing.
     scope
         Confines the operations that name deployments by id alone: see :mod:`tidegate.api.addresses`.
+    override_alarms
+        Create deployments by the path that lets a call override the group's alarms.
     """
     installed = Path(botocore.__file__).parent / "data" / "codedeploy" / CODEDEPLOY_VERSION
     for service, version, source in (
@@ -44,13 +46,15 @@ def write_client_models(folder: Path, scope: Scope | None = None) -> None:
         for file in source.iterdir():
             if not file.name.startswith("service-2."):
                 _replace(goal / file.name, file.read_bytes())
-        model = json.dumps(changed(_read_model(source), service, scope)).encode()
+        model = json.dumps(changed(_read_model(source), service, scope, override_alarms=override_alarms)).encode()
         _replace(goal / _MODEL, model)
         # Left beside the changed model, a packed one would be found first or second by chance.
         (goal / f"{_MODEL}.gz").unlink(missing_ok=True)
 
 
-def changed(model: dict[str, Any], service: str, scope: Scope | None = None) -> dict[str, Any]:
+def changed(
+    model: dict[str, Any], service: str, scope: Scope | None = None, *, override_alarms: bool = False
+) -> dict[str, Any]:
     """A service model with operations called by path; the model given is changed itself."""
     # With `protocol` alone botocore keeps the first of `protocols` that it speaks.
     model["metadata"].update(signingName=SIGNING_NAME, protocol=_PROTOCOL, protocols=[_PROTOCOL])
@@ -59,7 +63,8 @@ def changed(model: dict[str, Any], service: str, scope: Scope | None = None) -> 
         address = address_of(known.operation_model(name))
         members = address.members[: address.required]
         literal = [encoded(each) for each in scope_names(address, scope)]
-        path = "/".join(["", name, *(f"{{{member}}}" for member in members), *literal])
+        first = OVERRIDING_ALARMS if override_alarms and name == "CreateDeployment" else name
+        path = "/".join(["", first, *(f"{{{member}}}" for member in members), *literal])
         operation["http"] = {"method": "POST", "requestUri": path}
         if members:
             shape = model["shapes"][operation["input"]["shape"]]

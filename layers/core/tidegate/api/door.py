@@ -12,7 +12,16 @@ from typing import Any, Final
 from botocore.model import OperationModel
 
 from tidegate.api import service_models
-from tidegate.api.addresses import Address, Scope, address_of, check_count, placed, read_path
+from tidegate.api.addresses import (
+    Address,
+    Scope,
+    address_of,
+    check_count,
+    check_override,
+    operation_in,
+    placed,
+    read_path,
+)
 from tidegate.api.audit import Who, recorded
 from tidegate.api.errors import ApiError, internal_failure, of_store
 from tidegate.api.messages import ApiRequest, ApiResponse
@@ -52,6 +61,7 @@ def _answer(request: ApiRequest, services: Services, request_id: str) -> dict[st
     name = target.model.name
     body = placed(target.address, target.names, _body(request.body))
     given = check_input(target.model, body)
+    check_override(target.first, given)
     run = OPERATIONS.get((target.prefix, name))
     if run is None:
         message = f"{name} is not available in this version of Tidegate."
@@ -65,12 +75,13 @@ def _answer(request: ApiRequest, services: Services, request_id: str) -> dict[st
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """An operation, and what its path names."""
+    """An operation, and what its path names; ``first`` is the path's first part, empty where a header names all."""
 
     prefix: str
     model: OperationModel
     address: Address
     names: Sequence[str] = ()
+    first: str = ""
 
 
 def _target(request: ApiRequest) -> _Target:
@@ -99,7 +110,8 @@ def _by_path(request: ApiRequest) -> _Target:
             "The protocol RPC v2 CBOR is not spoken here; send JSON, or send through `tidegate proxy`, which does."
         )
         raise ApiError("UnknownOperationException", message)
-    name, *names = read_path(request.path)
+    first, *names = read_path(request.path)
+    name = operation_in(first)
     found = service_models.by_operation(name)
     if found is None:
         raise ApiError("UnknownOperationException", f"There is no operation {name!r}.")
@@ -111,7 +123,7 @@ def _by_path(request: ApiRequest) -> _Target:
     model = service.operation_model(name)
     address = address_of(model)
     check_count(address, names)
-    return _Target(prefix, model, address, names)
+    return _Target(prefix, model, address, names, first)
 
 
 def _body(body: bytes) -> dict[str, Any]:

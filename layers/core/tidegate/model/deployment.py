@@ -51,6 +51,7 @@ class ErrorCode:
     """The error codes of a deployment that this release can set (API: ErrorInformation)."""
 
     AGENT_ISSUE: Final = "AGENT_ISSUE"
+    ALARM_ACTIVE: Final = "ALARM_ACTIVE"
     APPLICATION_MISSING: Final = "APPLICATION_MISSING"
     DEPLOYMENT_GROUP_MISSING: Final = "DEPLOYMENT_GROUP_MISSING"
     ELASTIC_LOAD_BALANCING_INVALID: Final = "ELASTIC_LOAD_BALANCING_INVALID"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.model.deployment import ROLLBACK_CREATOR
+from tidegate.model.deployment import ROLLBACK_CREATOR, ErrorCode
 
-_EVENT = {"Failed": "DEPLOYMENT_FAILURE", "Stopped": "DEPLOYMENT_STOP_ON_REQUEST"}
+_ENDS = ("Failed", "Stopped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,11 @@ class RollbackPlan:
 def plan_rollback(
     deployment: Mapping[str, Any],
     status: str,
+    code: str,
     last_good: Mapping[str, Any] | None,
     attempted: int,
 ) -> RollbackPlan | None:
-    """Decide on the rollback of a deployment that ends with ``status``.
+    """Decide on the rollback of a deployment that ends with ``status`` and the error ``code``.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def plan_rollback(
     -------
     None when no rollback was asked for; otherwise a plan, whose reason says what stands in the way if it is not wanted.
     """
-    if status not in _EVENT or not _asked_for(deployment, status):
+    if status not in _ENDS or not _asked_for(deployment, status, code):
         return None
     if deployment.get("creator") == ROLLBACK_CREATOR:
         return RollbackPlan(
@@ -58,9 +59,16 @@ def plan_rollback(
     return RollbackPlan(True, "ROLLBACK", reason, last_good)
 
 
-def _asked_for(deployment: Mapping[str, Any], status: str) -> bool:
+def _event(status: str, code: str) -> str:
+    """The word of a group's ``autoRollbackConfiguration`` for an end (API: AutoRollbackEvent)."""
+    if status == "Failed":
+        return "DEPLOYMENT_FAILURE"
+    return "DEPLOYMENT_STOP_ON_ALARM" if code == ErrorCode.ALARM_ACTIVE else "DEPLOYMENT_STOP_ON_REQUEST"
+
+
+def _asked_for(deployment: Mapping[str, Any], status: str, code: str) -> bool:
     stop = deployment.get("stop") or {}
     if status == "Stopped" and stop.get("autoRollback") is not None:
         return bool(stop["autoRollback"])
     wish = deployment.get("autoRollback") or {}
-    return bool(wish.get("enabled")) and _EVENT[status] in (wish.get("events") or ())
+    return bool(wish.get("enabled")) and _event(status, code) in (wish.get("events") or ())

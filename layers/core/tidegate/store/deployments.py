@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tidegate.model.deployment import TERMINAL
+from tidegate.store.alarm_watches import watches_of
 from tidegate.store.deployment_items import (
     LIVE_STATUSES,
     OVERVIEW,
@@ -111,6 +112,7 @@ class Deployments:
                 Put(item, Absent()),
                 Update(group_key(application, group), set=lock, condition=free),
                 revision_use(application, location, description=revision_description, now=now),
+                *watches_of(deployment),
             )
         except ConditionFailedError as error:
             raise self._creation_error(error, deployment) from None
@@ -277,7 +279,7 @@ class Deployments:
                 raise StaleGenerationError(deployment_id, generation)
             group = self._table.get(group_key(deployment["applicationName"], deployment["deploymentGroupName"]))
             holds = group is not None and group.get("live") == deployment_id
-            writes = ending.with_group(deployment) if holds else [ending.of_deployment(deployment, alone=True)]
+            writes = ending.with_group(deployment) if holds else ending.without_group(deployment)
             try:
                 self._table.write(*writes)
             except ConditionFailedError:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tidegate.model.deployment import RESTART
 from tidegate.model.names import revision_key
+from tidegate.store.alarm_watches import watches_ended
 from tidegate.store.deployment_items import deployment_key, last_info, still_live, with_keys
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
@@ -28,7 +29,8 @@ class Ending:
 
     def with_group(self, deployment: Item) -> list[Write]:
         """The writes that end a deployment which holds its group's lock."""
-        writes: list[Write] = [self.of_deployment(deployment, alone=False), self._of_group(deployment)]
+        writes: list[Write] = [self._of_deployment(deployment, alone=False), self._of_group(deployment)]
+        writes += watches_ended(deployment)
         if self.rollback:
             application, location = self.rollback["applicationName"], self.rollback["location"]
             description = f"Registered by deployment {self.rollback['deploymentId']}"
@@ -36,8 +38,11 @@ class Ending:
             writes.append(revision_use(application, location, description=description, now=self.now))
         return writes
 
-    def of_deployment(self, deployment: Item, *, alone: bool) -> Update:
-        """The write that ends the deployment; ``alone``: without its group, so without a rollback."""
+    def without_group(self, deployment: Item) -> list[Write]:
+        """The writes that end a deployment whose group is gone or has another lock; nothing is rolled back."""
+        return [self._of_deployment(deployment, alone=True), *watches_ended(deployment)]
+
+    def _of_deployment(self, deployment: Item, *, alone: bool) -> Update:
         changes: dict[str, Any] = {"status": self.status, "completeTime": self.now}
         if self.overview is not None:
             changes["overview"] = dict(self.overview)

@@ -20,6 +20,7 @@ from tidegate.api.rules.styles import IN_PLACE, filled_style
 from tidegate.api.services import Call, ExecutionsBusyError
 from tidegate.model.deployment import NOT_STARTED
 from tidegate.model.names import DEFAULT_CONFIGS, revision_key
+from tidegate.rollout.alarms import watched_alarms
 from tidegate.store.deployments import LIVE_STATUSES, OVERVIEW
 from tidegate.store.errors import DeploymentExistsError
 from tidegate.store.table import Item
@@ -83,6 +84,8 @@ def _attributes(call: Call, given: Given, group: Item, location: Mapping[str, An
             found[name] = config[source]
     kept = {name: info[name] for name in _FROM_GROUP if info.get(name)}
     kept |= {name: given[name] for name in _FROM_CALL if given.get(name)}
+    if alarms := watched_alarms(given.get("overrideAlarmConfiguration"), info.get("alarmConfiguration")):
+        kept["alarms"] = alarms
     if "targetRevision" in group:
         kept["previousRevision"] = group["targetRevision"]
     if info.get("triggerConfigurations"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from tidegate.api.errors import ApiError, not_yet
+from tidegate.api.errors import ApiError
 from tidegate.api.rules.common import check_alarms, check_auto_rollback, check_description
 from tidegate.api.rules.restart import check_restart, is_restart
 from tidegate.api.rules.scaling import check_auto_scaling_groups, check_suspended, check_suspended_fit
@@ -74,8 +74,6 @@ def _check_for_servers(given: Mapping[str, Any], info: Mapping[str, Any]) -> Non
     if given.get("targetInstances") and style["deploymentType"] == "IN_PLACE":
         raise ApiError(_TARGETS, "'targetInstances' is for blue/green deployments; this group deploys in place.")
     check_suspended_fit(given.get("ec2DeploymentOptions"), style, info.get("autoScalingGroups") or ())
-    if (given.get("overrideAlarmConfiguration") or {}).get("enabled"):
-        raise not_yet("InvalidAlarmConfigException", "Alarms that stop a deployment are")
 
 
 def _check_for_others(given: Mapping[str, Any], platform: str) -> None:

@@ -86,11 +86,6 @@ def _refuse_what_is_not_there(info: Mapping[str, Any]) -> None:
     suspends = suspended(info.get("ec2DeploymentOptions"))
     refused = (
         (style["deploymentType"] == "BLUE_GREEN", "InvalidDeploymentStyleException", "Blue/green deployments are"),
-        (
-            (info.get("alarmConfiguration") or {}).get("enabled"),
-            "InvalidAlarmConfigException",
-            "Alarms that stop a deployment are",
-        ),
         (suspends, "InvalidAutoScalingGroupProcessToSuspendException", "Suspended Auto Scaling processes are"),
         (info.get("autoScalingGroups"), "InvalidAutoScalingGroupException", "Auto Scaling groups are"),
         (info.get("terminationHookEnabled"), "InvalidAutoScalingGroupException", "Termination hooks are"),

@@ -1,0 +1,157 @@
+"""How a deployment ends: its targets are settled, its last words told, its record ended and its rollback made.
+
+FinishDeployment ends deployments so, and SweepDeployments those that no execution can be had for. Repeating it changes
+nothing: what was told is not told again, and the record is ended once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tidegate.model.decisions import Decision
+from tidegate.model.ledger import Ledger, Outcome
+from tidegate.model.legs import events_of
+from tidegate.rollout import RollbackPlan, plan_rollback
+from tidegate.rollout.projection import interrupted_events, pending_events
+from tidegate.store.deployments import Finished, rollback_deployment
+from tidegate.store.errors import DeploymentGroupNotFoundError
+from tidegate.store.ledgers import Loaded, number_decisions
+from tidegate.store.targets import TargetRow
+from tidegate.target_rows import target_row
+
+if TYPE_CHECKING:
+    from tidegate.runtime import Runtime
+
+_LOST = "The instance did not answer before the deployment ended; what became of its events is not known."
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A deployment's final status with its error code and reason; those of a success are not kept."""
+
+    status: str
+    code: str
+    reason: str
+
+
+def no_ledger(deployment: Mapping[str, Any]) -> Loaded:
+    """What stands for the ledger of a deployment that has none yet; its revivals may have been told already."""
+    return Loaded(Ledger(b"", 0, decisions=deployment.get("revivals", 0)), 0)
+
+
+def end_deployment(
+    deployment: Mapping[str, Any],
+    before: Loaded,
+    closed: Ledger,
+    end: End,
+    told: Sequence[Decision],
+    runtime: Runtime,
+    now: float,
+) -> Finished:
+    """End a deployment as its present generation.
+
+    Parameters
+    ----------
+    before : the ledger as it was read
+    closed : the same with its stop condition
+    told : decisions that led to the end and are not in the history yet
+
+    Raises
+    ------
+    StaleGenerationError, StaleLedgerError
+        Somebody else has the deployment, or made another pass.
+    """
+    deployment_id, generation = deployment["deploymentId"], deployment["generation"]
+    ledger, skipped, lost = _settled(deployment_id, closed, deployment, runtime)
+    runtime.targets.show(deployment_id, skipped, now)
+    runtime.targets.ended(deployment, lost, now)
+    census = ledger.census()
+    rollback = _rollback_plan(deployment, end, census.succeeded + census.failed, runtime)
+    _tell(deployment, before, ledger, [*told, *_last_words(end.status, ledger, rollback)], runtime, now)
+    return runtime.deployments.finish(
+        deployment_id,
+        status=end.status,
+        now=now,
+        # Without a ledger, what an earlier step has noted stays.
+        overview=census.overview if before.version else None,
+        error=None if end.status == "Succeeded" else {"code": end.code, "message": end.reason},
+        rollback=_rollback_item(deployment, rollback, runtime, now),
+        rollback_message=rollback.reason if rollback and not rollback.wanted else None,
+        generation=generation,
+    )
+
+
+def _settled(
+    deployment_id: str, ledger: Ledger, deployment: Mapping[str, Any], runtime: Runtime
+) -> tuple[Ledger, list[TargetRow], list[TargetRow]]:
+    """The ledger with nothing open, and the rows of its skipped targets and of those that never answered.
+
+    Targets withdrawn before they were sent are skipped in the ledger already; their rows are written here.
+    """
+    pending, lost = ledger.positions(Outcome.PENDING), ledger.positions(Outcome.IN_FLIGHT)
+    settled = ledger.moved(pending, Outcome.SKIPPED).moved(lost, Outcome.FAILED)
+    roster = runtime.ledgers.roster(deployment_id)
+    positions = [*settled.positions(Outcome.SKIPPED), *lost]
+    several = len(ledger.way) > 1 or len(ledger.current.stages) > 1
+    known = runtime.targets.events(deployment_id, roster.ids(positions)) if several else {}
+
+    def row(position: int, status: str, message: str) -> TargetRow:
+        member = roster.members[position]
+        events = known.get(member.target_id) or pending_events(
+            events_of(ledger.way, position) or deployment.get("events") or ()
+        )
+        events = interrupted_events(events, message)
+        return target_row(runtime.settings, member, status, events)
+
+    skipped_rows = [row(position, "Skipped", "") for position in settled.positions(Outcome.SKIPPED)]
+    lost_rows = [row(position, "Failed", _LOST) for position in lost]
+    return settled, skipped_rows, lost_rows
+
+
+def _rollback_plan(deployment: Mapping[str, Any], end: End, attempted: int, runtime: Runtime) -> RollbackPlan | None:
+    try:
+        group = runtime.groups.of_deployment(deployment)
+    except DeploymentGroupNotFoundError:
+        plan = plan_rollback(deployment, end.status, end.code, None, attempted)
+        reason = "The deployment group is gone, so nothing is rolled back."
+        return plan and RollbackPlan(False, "DEPLOYMENT_GROUP_MISSING", reason)
+    return plan_rollback(deployment, end.status, end.code, group.get("lastGood"), attempted)
+
+
+def _tell(
+    deployment: Mapping[str, Any],
+    before: Loaded,
+    ledger: Ledger,
+    decisions: list[Decision],
+    runtime: Runtime,
+    now: float,
+) -> None:
+    """Write the last decisions while the deployment is still live, so that they are never missing from an ended one."""
+    deployment_id = deployment["deploymentId"]
+    if before.ledger.settled:
+        return
+    if before.version:
+        settled = replace(ledger, settled=True)
+        runtime.ledgers.commit(deployment_id, deployment["generation"], before, settled, decisions, now)
+    else:  # it ended before it had a ledger; the same items are written when this is repeated
+        runtime.table.write_many(number_decisions(deployment_id, ledger, decisions, now)[1])
+
+
+def _last_words(status: str, ledger: Ledger, rollback: RollbackPlan | None) -> list[Decision]:
+    """How it ended and what follows."""
+    census = ledger.census()
+    ended = f"{status}: {census.succeeded} succeeded, {census.failed} failed, {census.skipped} skipped."
+    decisions = [Decision("Finish", status.upper(), ended, dict(census.overview))]
+    if rollback is not None:
+        decisions.append(Decision("Rollback", rollback.code, rollback.reason))
+    return decisions
+
+
+def _rollback_item(
+    deployment: Mapping[str, Any], rollback: RollbackPlan | None, runtime: Runtime, now: float
+) -> dict[str, Any] | None:
+    if rollback is None or not rollback.wanted or rollback.last_good is None:
+        return None
+    return rollback_deployment(deployment, rollback.last_good, deployment_id=runtime.new_deployment_id(), now=now)
