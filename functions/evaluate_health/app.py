@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 
 from tidegate.gateways.alarms import AlarmsUnreadError
 from tidegate.gateways.errors import BalancerFault, GatewayError
+from tidegate.gateways.service_roles import ServiceRoleError
 from tidegate.model.balancers import from_items
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
 from tidegate.model.deployment import ErrorCode
@@ -125,6 +126,8 @@ def interruption(deployment: Mapping[str, Any], runtime: Runtime, now: float) ->
         states = runtime.alarms.states(names)
         why = missing_alarms(names, states)
     except GatewayError as error:
+        if isinstance(error, ServiceRoleError) and not watched["ignorePollFailure"]:
+            raise  # the deployment ends with the role's own code
         why = str(error)
     closing = alarm_closing(names, states, now)
     if why and closing is None and not watched["ignorePollFailure"]:

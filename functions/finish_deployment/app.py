@@ -20,6 +20,14 @@ from tidegate.store.ledgers import Loaded
 logger = Logger()
 
 
+#: Errors of a step whose own words say all: how a deployment ends that they remain with.
+_KNOWN = {
+    "AlarmsUnreadError": ("Stopped", ErrorCode.ALARM_ACTIVE),
+    "RoleMissingError": ("Failed", ErrorCode.IAM_ROLE_MISSING),
+    "RolePermissionsError": ("Failed", ErrorCode.IAM_ROLE_PERMISSIONS),
+}
+
+
 def run(state: State, runtime: Runtime) -> State:
     """End the deployment; or, after an error with targets in flight, let them finish first (verdict WAIT)."""
     deployment_id = state["deploymentId"]
@@ -53,8 +61,9 @@ def fault_of(state: State, now: float) -> Closing | None:
     except (ValueError, AttributeError):
         told = ""
     logger.error("a step failed for good", error=name, cause=told)
-    if name == "AlarmsUnreadError":
-        return Closing("Stopped", ErrorCode.ALARM_ACTIVE, told, now)
+    if name in _KNOWN:
+        status, code = _KNOWN[name]
+        return Closing(status, code, told, now)
     code = ErrorCode.THROTTLED if name == "ThrottledError" else ErrorCode.INTERNAL_ERROR
     return Closing(
         "Failed", code, f"A step of the deployment failed after retries ({name}): {told or 'no message'}", now

@@ -25,6 +25,7 @@ from tidegate_local.faults import Faults
 from tidegate_local.hosting import Hosting
 from tidegate_local.pages import Pages
 from tidegate_local.patches.hooks import HOOKS
+from tidegate_local.patches.sts import FUNCTIONS_KEY
 from tidegate_local.policy.requests import Place
 from tidegate_local.policy.roles import Roles
 from tidegate_local.policy.server_judge import ServerJudge
@@ -233,7 +234,7 @@ class LocalCloud:
             "AWS_ENDPOINT_URL": self.server.url,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_ACCESS_KEY_ID": FUNCTIONS_KEY,
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_EC2_METADATA_DISABLED": "true",
             # On Lambda it lies in the layer, under /opt.

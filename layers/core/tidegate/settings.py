@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tidegate.gateways.service_roles import RoleSettings
 from tidegate.model.deployment import PREVIOUS_REVISION_EVENTS
 from tidegate.rollout.rules import Rules
 from tidegate.rollout.way import AFTER_ALLOW, AFTER_BLOCK, BEFORE_ALLOW, BEFORE_BLOCK
@@ -43,6 +44,7 @@ class Settings:
     passes_per_execution: int
     github_api_url: str
     github_secrets: str
+    service_roles: RoleSettings
     runner_archive: Path
 
     @classmethod
@@ -85,6 +87,11 @@ class Settings:
             passes_per_execution=int(number("TIDEGATE_PASSES_PER_EXECUTION")),
             github_api_url=text("TIDEGATE_GITHUB_API_URL"),
             github_secrets=text("TIDEGATE_GITHUB_SECRETS"),
+            service_roles=RoleSettings(
+                always=text("TIDEGATE_ACT_AS_SERVICE_ROLE") == "always",
+                allowed=tuple(text("TIDEGATE_SERVICE_ROLE_ARNS").split(",")),
+                external_id=env.get("TIDEGATE_SERVICE_ROLE_EXTERNAL_ID", ""),
+            ),
             runner_archive=Path(env.get("TIDEGATE_RUNNER_ARCHIVE", _RUNNER_ARCHIVE)),
         )
 

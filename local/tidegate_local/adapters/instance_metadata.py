@@ -74,11 +74,15 @@ class InstanceMetadata:
         self._lock = threading.Lock()
         self._credentials: tuple[str, datetime, str] | None = None
         self._started = datetime.now(UTC)
+        self._zone = f"{region}a"
 
-    def associate(self) -> None:
-        """Give the instance the hosts' profile."""
+    def associate(self, profile: str | None = None) -> None:
+        """Give the instance a profile, by name or ARN; None: the hosts' own."""
+        given = profile or HOST_ROLE
+        (reservation,) = self._client("ec2").describe_instances(InstanceIds=[self._host.id])["Reservations"]
+        self._zone = reservation["Instances"][0]["Placement"]["AvailabilityZone"]
         self._client("ec2").associate_iam_instance_profile(
-            InstanceId=self._host.id, IamInstanceProfile={"Name": HOST_ROLE}
+            InstanceId=self._host.id, IamInstanceProfile={"Arn" if given.startswith("arn:") else "Name": given}
         )
 
     def lookup(self, path: str) -> str | None:
@@ -95,7 +99,7 @@ class InstanceMetadata:
             "meta-data/local-hostname": self._host.name,
             "meta-data/local-ipv4": self._host.address,
             "meta-data/placement/region": self._region,
-            "meta-data/placement/availability-zone": f"{self._region}a",
+            "meta-data/placement/availability-zone": self._zone,
             "meta-data/services/domain": "amazonaws.com",
             "meta-data/services/partition": "aws",
         }
@@ -105,7 +109,7 @@ class InstanceMetadata:
         return {
             "accountId": self._account,
             "architecture": "x86_64",
-            "availabilityZone": f"{self._region}a",
+            "availabilityZone": self._zone,
             "billingProducts": None,
             "imageId": "ami-00000000000000001",
             "instanceId": self._host.id,

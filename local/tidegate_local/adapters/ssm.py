@@ -124,9 +124,14 @@ def register_instance(
         region_name=region,
         tags={"instance": {OPT_IN_TAG: "true", "Name": name, **tags}},
     )
-    instance = reservation.instances[0]
-    instance.nics[0].private_ip_address = address
-    return str(instance.id)
+    instance_id = str(reservation.instances[0].id)
+    set_address(instance_id, address, account, region)
+    return instance_id
+
+
+def set_address(instance_id: str, address: str, account: str = ACCOUNT, region: str = REGION) -> None:
+    """Make a host's address the private one of its EC2 instance."""
+    ec2_backends[account][region].get_instance(instance_id).nics[0].private_ip_address = address
 
 
 def tags_of(instance_id: str, account: str = ACCOUNT, region: str = REGION) -> dict[str, str]:

@@ -71,14 +71,11 @@ class HaproxyProcess:
 
     def __init__(self, program: str, folder: Path, log: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._program = program
         self._log = log
         self._popen: subprocess.Popen[bytes] | None = None
         self._reloads = 0
-        # A socket's path may be 107 bytes long; this one is short wherever the folder is.
-        self._directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._directory = -1  # the open folder: a socket's path may be 107 bytes long, and through this it is short
 
     @property
     def runs(self) -> bool:
@@ -93,6 +90,7 @@ class HaproxyProcess:
         HaproxyError
             It does not take it. One that runs goes on with what it had.
         """
+        self._make_folder()
         (self._folder / _CONFIG).write_text(configuration, encoding="utf-8")
         if not self.runs:
             self._start()
@@ -143,6 +141,12 @@ class HaproxyProcess:
             os.close(self._directory)
             self._directory = -1
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _make_folder(self) -> None:
+        if self._directory < 0:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._directory = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def _start(self) -> None:
         (self._folder / _SOCKET).unlink(missing_ok=True)

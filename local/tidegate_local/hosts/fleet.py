@@ -21,6 +21,8 @@ from tidegate_local.hosts.isolation import HostError, Isolation
 #: Makes an instance known to the local cloud: name, tags and address in, EC2 instance id out.
 Register = Callable[[str, Mapping[str, str], str], str]
 
+#: The most hosts of one fleet: they share the machine's memory, and a /24 has no more than 254 addresses.
+MOST_HOSTS = 200
 _READY_SECONDS = 30.0
 _ENTRY = "import sys; sys.path.insert(0, sys.argv.pop(1)); from tidegate_local.hosts.keeper import main; main()"
 
@@ -49,6 +51,7 @@ class Fleet:
         self._keeper: _KeeperLink | None = None
         self._lock = threading.RLock()
         self._hosts: list[LocalHost] = []
+        self._named = 0  # names are never used again, addresses are
         #: Why a better isolation was not possible, one sentence each.
         self.refusals: list[str] = []
 
@@ -67,13 +70,19 @@ class Fleet:
 
         Raises
         ------
-        HostError : they cannot be started here in the isolation that was asked for; none is left behind
+        HostError : they cannot be started here in the isolation that was asked for, or they would be more than
+            `MOST_HOSTS`; none is left behind
         """
         if count < 1:
             return []
         with self._lock:
-            names = [f"host-{len(self._hosts) + number + 1}" for number in range(count)]
-            addresses = [str(self._network + len(self._hosts) + number + 1) for number in range(count)]
+            if len(self._hosts) + count > MOST_HOSTS:
+                raise HostError(
+                    f"{len(self._hosts)} local hosts run and {count} more are wanted, but a local cloud has at most "
+                    f"{MOST_HOSTS}: end some first"
+                )
+            names = [f"host-{self._named + number + 1}" for number in range(count)]
+            addresses = self._free_addresses(count)
             text = self._names_file(names, addresses)
             started = self._launch(names, addresses, tags, text)
             for host in self._hosts:
@@ -81,7 +90,23 @@ class Fleet:
             for host in started:
                 host.id = register(host.name, host.tags, host.address)
             self._hosts += started
+            self._named += count
             return started
+
+    def end(self, host_id: str) -> bool:
+        """End one host; when this returns nothing of it is left. False when there is no host of that instance id."""
+        with self._lock:
+            ended = next((host for host in self._hosts if host.id == host_id), None)
+            if ended is None:
+                return False
+            self._hosts.remove(ended)
+            text = self._names_file([], [])
+            for host in self._hosts:
+                host.set_names(text)
+        ended.kill()
+        if ended.isolation is Isolation.FOLDER:
+            shutil.rmtree(self._directory / ended.name, ignore_errors=True)
+        return True
 
     def get(self, id_or_name: str) -> LocalHost:
         """The host of that instance id or name; HostError names those there are."""
@@ -99,6 +124,11 @@ class Fleet:
                 # Empty folders that were mounted on, or what hosts without isolation wrote.
                 shutil.rmtree(self._directory, ignore_errors=True)
             self._keeper = None
+
+    def _free_addresses(self, count: int) -> list[str]:
+        taken = {host.address for host in self._hosts}
+        every = (str(self._network + number + 1) for number in range(MOST_HOSTS))
+        return [address for address in every if address not in taken][:count]
 
     def _names_file(self, names: list[str], addresses: list[str]) -> str:
         known = [(host.address, host.name) for host in self._hosts]

@@ -24,6 +24,7 @@ def install() -> None:
         server,
         stepfunctions,
         stepfunctions_tokens,
+        sts,
     )
 
     stepfunctions.install()
@@ -32,6 +33,7 @@ def install() -> None:
     dynamodb_streams.install()
     s3.install()
     cloudwatch.install()
+    sts.install()
     server.install()
     # moto logs a Python dump of every failed state; werkzeug a line for every request.
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)

@@ -142,20 +142,22 @@ def _add(counts: dict[str, int], name: str, number: int) -> None:
 
 def watch_client(
     client: Any,
-    authoriser: Authoriser,
+    authoriser: Authoriser | None,
     counts: dict[str, int],
     after: Callable[[str], None] | None = None,
 ) -> None:
     """Put a boto3 or botocore client under an authoriser and count its calls.
 
-    Each call is judged before it is sent; ``after`` is told ``service:Operation`` of each that succeeded.
+    Each call is judged before it is sent, where there is an authoriser; ``after`` is told ``service:Operation`` of each
+    that succeeded.
     """
 
     def judge(params: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:
         service = model.service_model.service_name
         if model.name == "CreateBucket" and context.get("is_presign_request"):
             return  # botocore borrows this operation for pre-signed POSTs, which _judge_posts judges
-        authoriser.check(service, model.name, params)
+        if authoriser is not None:
+            authoriser.check(service, model.name, params)
 
     def count(model: Any, context: Mapping[str, Any], **_: Any) -> None:
         count_call(model.service_model.service_name, model.name, context.get("tidegate_params", {}), counts)
@@ -173,7 +175,7 @@ def watch_client(
     events.register_last("provide-client-params.*.*", keep)
     events.register("before-call.*.*", count)
     events.register_last("after-call.*.*", done)
-    if client.meta.service_model.service_name == "s3":
+    if authoriser is not None and client.meta.service_model.service_name == "s3":
         _judge_posts(client, authoriser)
 
 

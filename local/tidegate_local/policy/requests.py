@@ -203,6 +203,12 @@ def _sts(op: str, params: Params, _place: Place) -> list[Need]:
     return [] if op == "GetCallerIdentity" else [(f"sts:{op}", str(params.get("RoleArn", "*")))]
 
 
+def _iam(op: str, params: Params, place: Place) -> list[Need]:
+    # By its name alone a role's path is not known here: roles without one are meant.
+    name = params.get("RoleName")
+    return [(f"iam:{op}", f"arn:aws:iam::{place.account}:role/{name}" if name else "*")]
+
+
 def _cloudwatch(op: str, params: Params, place: Place) -> list[Need]:
     if op == "DescribeAlarms" and params.get("AlarmNames"):
         return [(f"cloudwatch:{op}", place.arn("cloudwatch", f"alarm:{n}")) for n in params["AlarmNames"]]
@@ -224,6 +230,7 @@ _RULES: Mapping[str, Callable[[str, Params, Place], list[Need]]] = {
     "sns": _sns,
     "logs": _logs,
     "sts": _sts,
+    "iam": _iam,
     "cloudwatch": _cloudwatch,
 }
 # botocore's service name, where IAM's prefix is another one.

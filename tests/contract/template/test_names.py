@@ -283,6 +283,25 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
     assert set(found) == {*allowed, "dynamodb", "lambda", "logs"}
 
 
+#: Services whose resources are the customer's: touched as the group's service role where roles are acted as.
+CUSTOMERS = {"autoscaling", "cloudwatch", "ec2", "ecs", "elasticloadbalancing"}
+
+
+def test_whoever_touches_the_customers_resources_may_act_as_service_roles_and_nobody_else() -> None:
+    policy = RESOURCES["ActAsServiceRoles"]
+    assert policy["Condition"] == "ActsAsServiceRole", "only where the stack is so set"
+    assert TEMPLATE["Parameters"]["ActAsServiceRole"]["Default"] == "never"
+    touching = {
+        owner
+        for owner, statement in statements()
+        if {action.partition(":")[0] for action in as_list(statement["Action"])} & CUSTOMERS
+    }
+    assert {role["of"] for role in policy["Properties"]["Roles"]} == {f"{owner}Role" for owner in touching}
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == ["sts:AssumeRole", "iam:GetRole"]
+    assert statement["Resource"] == {"Fn": "Ref", "of": "ServiceRoleArns"}
+
+
 # --- signals
 
 

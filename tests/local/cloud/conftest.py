@@ -166,6 +166,14 @@ def cloud(running_cloud: Cloud) -> Iterator[Cloud]:
     running_cloud.faults(events={}, throttle={}, kill=None)
 
 
+@pytest.fixture
+def scaled(cloud: Cloud) -> Iterator[Any]:
+    """An Auto Scaling group that the test may make."""
+    from tests.local.cloud.scaled_groups import scaled_group
+
+    yield from scaled_group(cloud)
+
+
 def made_workers(folder):
     return LambdaWorkers(
         folder / "logs", "1", "us-east-1", lambda: BASE, lambda _: [], Counters(), Faults(chance=random.Random(1))

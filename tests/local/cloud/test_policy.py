@@ -90,6 +90,7 @@ DOCUMENT = "arn:aws:ssm:us-east-1:123456789012:document/d"
             [("dynamodb:PutItem", TABLE), ("dynamodb:ConditionCheckItem", TABLE)],
         ),
         ("s3", "GetObject", {"Bucket": "b", "Key": "k"}, [("s3:GetObject", "arn:aws:s3:::b/k")]),
+        ("iam", "GetRole", {"RoleName": "r"}, [("iam:GetRole", "arn:aws:iam::123456789012:role/r")]),
         ("s3", "HeadObject", {"Bucket": "b", "Key": "k"}, [("s3:GetObject", "arn:aws:s3:::b/k")]),
         (
             "s3",

@@ -320,3 +320,25 @@ def test_two_fleets_do_not_share_addresses(tmp_path):
     finally:
         for fleet in fleets:
             fleet.stop()
+
+
+def test_an_ended_host_is_gone_and_its_address_but_not_its_name_is_used_again(fleet):
+    first, second = fleet.hosts
+    root = first.root
+    assert fleet.end(first.id)
+    assert not fleet.end(first.id)
+    assert fleet.hosts == [second]
+    assert first.state == "stopped"
+    assert not Path(root).exists()
+    (third,) = fleet.start(1, {})
+    assert (third.name, third.address) == ("host-3", first.address)
+    if fleet.isolation is not Isolation.FOLDER:
+        names = second.run(["cat", "/etc/hosts"]).stdout
+        assert f"{third.address} host-3" in names
+        assert "host-1" not in names
+
+
+def test_more_hosts_than_there_may_be_are_refused(fleet):
+    with pytest.raises(HostError, match="at most 200"):
+        fleet.start(199, {})
+    assert len(fleet.hosts) == 2

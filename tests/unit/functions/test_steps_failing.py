@@ -10,6 +10,7 @@ from tests.unit.functions.machine import DEFINITION
 from tests.unit.functions.world import Account, hosts
 
 from tidegate.gateways.errors import DeniedError, ThrottledError
+from tidegate.gateways.service_roles import RoleMissingError, RolePermissionsError
 from tidegate.store.deployments import deployment_key
 from tidegate.store.table import Update
 
@@ -56,6 +57,32 @@ def test_throttling_beyond_patience_ends_the_deployment_as_throttled(port: str, 
     assert len(retried) >= 6
     assert "live" not in account.group()
     assert set(account.statuses(deployed).values()) <= {"Skipped", "Failed"}
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RoleMissingError("There is no IAM role r."), "IAM_ROLE_MISSING"),
+        (RolePermissionsError("The service role r cannot be assumed."), "IAM_ROLE_PERMISSIONS"),
+    ],
+)
+@pytest.mark.parametrize(("port", "call"), [("instances", "selected_by"), ("alarms", "states")])
+def test_a_service_role_that_cannot_be_used_ends_it_with_its_own_code_and_words(
+    error: Exception, code: str, port: str, call: str
+) -> None:
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip", HALF, alarms={"names": ["a"], "ignorePollFailure": False})
+    break_port(account, port, call, error)
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["error"]) == ("Failed", {"code": code, "message": str(error)})
+    assert not account.fleet.commands
+
+
+def test_alarms_that_may_be_ignored_are_when_the_role_may_not_read_them() -> None:
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip", HALF, alarms={"names": ["a"], "ignorePollFailure": True})
+    break_port(account, "alarms", "states", RolePermissionsError("The service role r has no right."))
+    assert account.run().deployment(deployed)["status"] == "Succeeded"
 
 
 def test_throttling_that_passes_leaves_no_trace() -> None:

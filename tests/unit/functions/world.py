@@ -41,6 +41,8 @@ ENV = {
     "TIDEGATE_BALANCER_INTERVAL_SECONDS": "15",
     "TIDEGATE_DEPLOYMENT_SECONDS": "7200",
     "TIDEGATE_PASSES_PER_EXECUTION": "200",
+    "TIDEGATE_ACT_AS_SERVICE_ROLE": "never",
+    "TIDEGATE_SERVICE_ROLE_ARNS": "arn:aws:iam::*:role/tidegate-*",
     "TIDEGATE_GITHUB_API_URL": "https://api.github.test",
     "TIDEGATE_GITHUB_SECRETS": "test/github/",
 }

@@ -28,7 +28,8 @@ _THROTTLES = frozenset(
         "RateExceeded",
     }
 )
-_DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"})
+#: How services say that a right is missing.
+DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"})
 
 
 class GatewayError(Exception):
@@ -68,6 +69,11 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def is_denial(error: ClientError) -> bool:
+    """Whether a right is missing."""
+    return error_code(error) in DENIALS
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Turn botocore's errors into ours; ``doing`` says what was asked, for the message."""
@@ -77,7 +83,7 @@ def translated(doing: str) -> Iterator[None]:
         code, text = error_code(error), error.response.get("Error", {}).get("Message", "")
         if code in _THROTTLES:
             raise ThrottledError(f"{doing}: {code}: {text}") from error
-        if code in _DENIALS:
+        if is_denial(error):
             raise DeniedError(f"{doing}: {code}: {text}") from error
         raise UnavailableError(f"{doing}: {code}: {text}") from error
     except BotoCoreError as error:

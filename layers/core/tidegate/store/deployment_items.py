@@ -56,6 +56,7 @@ def rollback_deployment(
         "loadBalancerInfo",
         "blueGreenDeploymentConfiguration",
         "ecsServices",
+        "serviceRoleArn",
         "ignoreApplicationStopFailures",
         "caller",
         "triggers",

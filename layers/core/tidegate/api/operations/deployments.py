@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 _FIRST_GENERATION: Final = 1
 _DRAWS: Final = 3
 #: Settings that a deployment takes over as they are, and shows.
-_FROM_GROUP: Final = ("loadBalancerInfo", "blueGreenDeploymentConfiguration", "ecsServices")
+_FROM_GROUP: Final = ("serviceRoleArn", "loadBalancerInfo", "blueGreenDeploymentConfiguration", "ecsServices")
 _FROM_CALL: Final = ("description", "overrideAlarmConfiguration")
 _LONGEST_EXTERNAL_ID: Final = 256
 
