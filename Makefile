@@ -1,7 +1,7 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-long fuzz lint format docs bench build lock clean
+.PHONY: help setup demo test test-long sim fuzz lint format docs bench build lock clean
 MAKEFLAGS += --no-builtin-rules
 
 PY       := .venv/bin/python
@@ -27,6 +27,9 @@ test: .venv/.stamp ## Run the tests and the examples in the code, but for the sl
 
 test-long: .venv/.stamp .venv-sam/.stamp ## Run the slow tests
 	@$(PYTEST) -m long
+
+sim: .venv/.stamp ## Simulate deployments in a hostile world, seed by seed (SEEDS=1000 START=0 HOSTS=20)
+	@$(PY) -m tests.sim --seeds $(or $(SEEDS),1000) --start $(or $(START),0) --hosts $(or $(HOSTS),20)
 
 fuzz: .venv/.stamp ## Throw generated calls at the API, bundles and AppSpecs at the host runner (FUZZ_EXAMPLES; about 15 minutes)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-20000} timeout 1800 $(PYTEST) --timeout 1800 tests/unit/runner/test_fuzz.py \

@@ -10,24 +10,20 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tidegate.gateways.alarms import AlarmsUnreadError
-from tidegate.gateways.errors import BalancerFault, GatewayError
-from tidegate.gateways.service_roles import ServiceRoleError
+from tidegate.gateways.errors import BalancerFault
+from tidegate.interruptions import interruption
 from tidegate.model.balancers import from_items
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
-from tidegate.model.deployment import ErrorCode
 from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
 from tidegate.model.legs import StageKind, WaitKind, events_of
 from tidegate.rollout import Observed, TargetChange, Verdict, judge, observe, to_look_at
-from tidegate.rollout.alarms import alarm_closing, missing_alarms, unread
 from tidegate.rollout.dispatch import worded
-from tidegate.rollout.projection import ended_events, merged_events, pending_events
+from tidegate.rollout.projection import ended_events, merged_events, not_ended, pending_events
 from tidegate.rollout.traffic import fault_sightings, traffic_sightings
 from tidegate.runtime import Runtime, State, kept, step
+from tidegate.store.errors import LedgerGoneError
 from tidegate.store.targets import TargetRow
 from tidegate.target_rows import target_row
-
-logger = Logger()
 
 _MOST_TARGET_DECISIONS = 20  # a pass tells of so many failed targets one by one
 
@@ -41,7 +37,7 @@ def run(state: State, runtime: Runtime) -> State:
     signal = runtime.signals.read(deployment_id)
     loaded = runtime.ledgers.load(deployment_id)
     if loaded is None:
-        raise RuntimeError(f"Deployment {deployment_id} has no ledger; SelectTargets writes it before the first pass.")
+        raise LedgerGoneError(deployment_id)
     # Before all else: what cannot be read is tried again, and the pass with it.
     asked_to_end = None if loaded.ledger.closing else interruption(deployment, runtime, now)
     rules = runtime.settings.rules(deployment)
@@ -101,6 +97,10 @@ def balancer_sightings(
     closing: Closing | None = None
     for flight in flights:
         stage, now = ledger.stage(flight), runtime.clock()
+        if stage.kind is StageKind.TERMINATE:
+            left = runtime.terminations.left(roster.ids(flight.positions))
+            found = traffic_sightings(stage, flight, roster, left, now)
+            seen.update(zip(flight.positions, found, strict=True))
         if stage.kind not in (StageKind.BLOCK, StageKind.ALLOW):
             continue
         balancers, ids = from_items(deployment["balancers"]), roster.ids(flight.positions)
@@ -112,30 +112,6 @@ def balancer_sightings(
             closing = Closing("Failed", fault.code, fault.message, now)
         seen.update(zip(flight.positions, found, strict=True))
     return seen, closing
-
-
-def interruption(deployment: Mapping[str, Any], runtime: Runtime, now: float) -> Closing | None:
-    """Why the deployment is to end, where somebody asked for it or an alarm is active."""
-    if stop := deployment.get("stop"):
-        reason = f"The deployment was stopped by {stop.get('by') or 'a user'}."
-        return Closing("Stopped", ErrorCode.MANUAL_STOP, reason, now)
-    if not (watched := deployment.get("alarms")):
-        return None
-    names, states = watched["names"], dict[str, str]()
-    try:
-        states = runtime.alarms.states(names)
-        why = missing_alarms(names, states)
-    except GatewayError as error:
-        if isinstance(error, ServiceRoleError) and not watched["ignorePollFailure"]:
-            raise  # the deployment ends with the role's own code
-        why = str(error)
-    closing = alarm_closing(names, states, now)
-    if why and closing is None and not watched["ignorePollFailure"]:
-        # Raised, so that it is tried again with the patience that every step has before the deployment ends.
-        raise AlarmsUnreadError(unread(why))
-    if why:
-        logger.warning("alarms cannot be read", why=why)
-    return closing
 
 
 def target_rows(
@@ -152,6 +128,8 @@ def target_rows(
         stage = ended_events(change.stage.events or deployment["events"], change.report, message)
         failed = change.outcome is Outcome.FAILED
         events = merged_events(known.get(member.target_id) or pending_events(all_events), stage, failed=failed)
+        if change.stage.kind is StageKind.TERMINATE and failed:
+            events = not_ended(events, message)
         status = status_after(ledger, change)
         result = "" if status in ("Succeeded", "Failed") else "Succeeded"
         rows.append(target_row(runtime.settings, member, status, events, result))
@@ -162,7 +140,7 @@ def status_after(ledger: Ledger, change: TargetChange) -> str:
     """A target's status after a stage; one that waits for traffic is Ready."""
     if change.outcome is not Outcome.SUCCEEDED:
         return change.outcome.status
-    later = [leg for leg in ledger.way[ledger.leg + 1 :] if change.position in leg.positions]
+    later = [leg for leg in ledger.way[ledger.leg + 1 :] if change.position in leg.positions and not leg.only_ends]
     if not later:
         return "Succeeded"
     return "Ready" if later[0].wait is not None and later[0].wait.kind is WaitKind.READY else "InProgress"
@@ -208,4 +186,4 @@ def target_decision(row: TargetRow) -> Decision:
     return Decision("Target", "FAILED", f"{row.target_id} failed in {where}: {message}", {"targetId": row.target_id})
 
 
-handler = step(logger, run, cache(Runtime))
+handler = step(Logger(), run, cache(Runtime))

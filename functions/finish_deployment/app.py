@@ -23,6 +23,11 @@ logger = Logger()
 #: Errors of a step whose own words say all: how a deployment ends that they remain with.
 _KNOWN = {
     "AlarmsUnreadError": ("Stopped", ErrorCode.ALARM_ACTIVE),
+    "TableBusyError": ("Failed", ErrorCode.THROTTLED),
+    "ThrottledError": ("Failed", ErrorCode.THROTTLED),
+    "LedgerGoneError": ("Failed", ErrorCode.CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND),
+    "LimitReachedError": ("Failed", ErrorCode.RESOURCE_LIMIT_EXCEEDED),
+    "ResourceMissingError": ("Failed", ErrorCode.CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND),
     "RoleMissingError": ("Failed", ErrorCode.IAM_ROLE_MISSING),
     "RolePermissionsError": ("Failed", ErrorCode.IAM_ROLE_PERMISSIONS),
 }
@@ -63,11 +68,9 @@ def fault_of(state: State, now: float) -> Closing | None:
     logger.error("a step failed for good", error=name, cause=told)
     if name in _KNOWN:
         status, code = _KNOWN[name]
-        return Closing(status, code, told, now)
-    code = ErrorCode.THROTTLED if name == "ThrottledError" else ErrorCode.INTERNAL_ERROR
-    return Closing(
-        "Failed", code, f"A step of the deployment failed after retries ({name}): {told or 'no message'}", now
-    )
+        return Closing(status, code, told or f"A step failed: {name}.", now)
+    message = f"A step of the deployment failed after retries ({name}): {told or 'no message'}"
+    return Closing("Failed", ErrorCode.INTERNAL_ERROR, message, now)
 
 
 def _let_finish(

@@ -62,6 +62,8 @@ def send_all(
             results.append(Dispatch(flight, done))
         elif ledger.closing is not None and flight.begins:
             results.append(withdrawn(flight, done))
+        elif deployment.get("stop") and flight.begins:
+            continue  # asked since the verdict: nothing new is begun, and the next pass concludes it
         else:
             results.append(_send(deployment, ledger.stage(flight), left, done, roster, positions, comment, runtime))
     after, decisions = dispatched(ledger, results, runtime.clock())
@@ -79,10 +81,12 @@ def _turn(
     runtime: Runtime,
     faults: list[BalancerFault],
 ) -> Dispatch:
-    """Ask the balancers to take a flight's targets out, or in; asking twice does no harm, so nothing is looked up.
+    """Ask the balancers to take a flight's targets out, or in, or end them; asking twice does no harm.
 
     What balancers refuse goes into ``faults``: the targets fail, and the deployment ends.
     """
+    if stage.kind is StageKind.TERMINATE:
+        return _end(flight, roster, runtime)
     balancers, ids = from_items(deployment["balancers"]), roster.ids(flight.positions)
     try:
         if stage.kind is StageKind.BLOCK:
@@ -93,6 +97,24 @@ def _turn(
         faults.append(fault)
         return Dispatch(flight, refused(flight, flight.positions, fault.message))
     return Dispatch(flight, [begun(flight, runtime.clock())])
+
+
+def _end(flight: Flight, roster: Roster, runtime: Runtime) -> Dispatch:
+    """End the instances of a flight; those that must not be ended fail, each with the reason."""
+    reasons = runtime.terminations.end(roster.ids(flight.positions))
+    kept = {p: reasons[roster.members[p].target_id] for p in flight.positions if roster.members[p].target_id in reasons}
+    ended = tuple(p for p in flight.positions if p not in kept)
+    done = [begun(replace(flight, positions=ended), runtime.clock())] if ended else []
+    return Dispatch(flight, [*done, *_refusals(flight, kept)])
+
+
+def _refusals(flight: Flight, reasons: Mapping[int, str]) -> list[Flight]:
+    """The targets of a flight that have a reason not to go, those of one reason together."""
+    return [
+        each
+        for why in sorted(set(reasons.values()) - {""})
+        for each in refused(flight, [p for p in reasons if reasons[p] == why], why)
+    ]
 
 
 def _send(
@@ -120,12 +142,7 @@ def _send(
         delivery = int(runtime.settings.undelivered_after)
         commands = runtime.run_command.send(to, order, comment, delivery, system)
         sent = adopted(flight, [(c.command_id, c.target_ids) for c in commands], positions, now)
-    refusals = [
-        each
-        for why in sorted(set(reasons.values()) - {""})
-        for each in refused(flight, [p for p in flight.positions if reasons[p] == why], why)
-    ]
-    return Dispatch(flight, [*done, *sent, *refusals])
+    return Dispatch(flight, [*done, *sent, *_refusals(flight, reasons)])
 
 
 def made_for(deployment: Mapping[str, Any]) -> str:

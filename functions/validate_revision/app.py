@@ -28,7 +28,7 @@ from tidegate.model.names import PAYLOADS, ecs_service_id, revision_name
 from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.deployments import OVERVIEW
-from tidegate.store.errors import RevisionNotFoundError
+from tidegate.store.errors import DeploymentGroupNotFoundError, RevisionNotFoundError
 from tidegate.store.revisions import Revisions
 from tidegate.store.shift_targets import put_shift_target
 
@@ -47,7 +47,7 @@ def run(state: State, runtime: Runtime) -> State:
         return {**state, "verdict": "ACT"}  # a later generation: the revision was checked by an earlier one
     validate = _VALIDATED[deployment.get("computePlatform", "Server")]
     try:
-        changes = restarted(deployment, runtime) or validate(deployment, runtime)
+        changes = restarted(deployment, runtime) or given_back(deployment, runtime) or validate(deployment, runtime)
         runtime.deployments.amend(state["deploymentId"], changes, generation=state["generation"])
         _refuse_to_shift(deployment)
     except RevisionFault as fault:
@@ -65,6 +65,26 @@ def restarted(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]
     installed = runtime.deployments.get(deployment["restartOf"])
     kept = ("appspec", "appspecWarnings", "hookSeconds")
     return {name: installed[name] for name in kept if name in installed} | {"events": list(RESTART_EVENTS)}
+
+
+def given_back(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:
+    """What the rollback of a blue/green deployment learns from it; empty for any other deployment.
+
+    Nothing is downloaded: hosts run the scripts of what they have, the originals those of the last good deployment.
+    """
+    if "trafficBackOf" not in deployment:
+        return {}
+    failed = runtime.deployments.get(deployment["trafficBackOf"])
+    kept = ("bundle", "appspec", "appspecWarnings", "hookSeconds", "events")
+    found: dict[str, Any] = {name: failed[name] for name in kept if name in failed}
+    try:
+        good = runtime.groups.of_deployment(deployment).get("lastGood") or {}
+    except DeploymentGroupNotFoundError:
+        return found  # the next step tells so
+    hooks = runtime.deployments.get(good["deploymentId"]).get("hookSeconds") if good else None
+    known = found.get("hookSeconds") or {}
+    seconds = {each: max(known.get(each, 0), (hooks or {}).get(each, 0)) for each in {*known, *(hooks or {})}}
+    return found | {"hookSeconds": seconds}
 
 
 def validated(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:

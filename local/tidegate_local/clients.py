@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from tidegate_local.counters import Counters
 from tidegate_local.policy.client_hooks import Authoriser, node_tags, watch_client
-from tidegate_local.policy.requests import Place
+from tidegate_local.policy.place import Place
 from tidegate_local.policy.roles import Roles
 
 _FOREVER = 10**8

@@ -22,11 +22,12 @@ from tidegate_local.background import Background
 from tidegate_local.clients import Clients, Keys
 from tidegate_local.counters import Counters
 from tidegate_local.faults import Faults
+from tidegate_local.groups import make_groups
 from tidegate_local.hosting import Hosting
 from tidegate_local.pages import Pages
 from tidegate_local.patches.hooks import HOOKS
 from tidegate_local.patches.sts import FUNCTIONS_KEY
-from tidegate_local.policy.requests import Place
+from tidegate_local.policy.place import Place
 from tidegate_local.policy.roles import Roles
 from tidegate_local.policy.server_judge import ServerJudge
 from tidegate_local.provisioner import Provisioner
@@ -46,9 +47,10 @@ LOCAL_PARAMETERS = {"RevisionBuckets": "*", "WatchedBuckets": "*", "TriggerTopic
 
 @dataclass(frozen=True)
 class Options:
-    """What a local cloud is started with."""
+    """What a local cloud is started with; ``groups`` are Auto Scaling groups, with their desired capacity."""
 
     hosts: int = 0
+    groups: Mapping[str, int] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     rerooted: bool = False
@@ -57,6 +59,7 @@ class Options:
         """The options as JSON holds them, for comparing."""
         return {
             "hosts": self.hosts,
+            "groups": dict(self.groups),
             "tags": dict(self.tags),
             "parameters": dict(self.parameters),
             "rerooted": self.rerooted,
@@ -152,7 +155,9 @@ class LocalCloud:
         for poller in self._pollers:
             poller.start()
         self.events.start_schedules()
-        self.state.hosts = self.hosting.finish()
+        self.hosting.finish()
+        make_groups(self.clients.admin, REGION, self.options.groups, self.options.tags)
+        self.state.hosts = self.hosting.describe()
         self.workers.wait_ready()
         self.pages.add("GET", "hosts", lambda _: self.hosting.describe())
         self.hosting.add_pages(self.pages, self._hosts_changed)

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from tidegate_local import control
 from tidegate_local.control import ControlError
+from tidegate_local.limits import MOST_HOSTS
 from tidegate_local.state import State
 
 app = typer.Typer(
@@ -56,6 +57,14 @@ def _pairs(option: str, given: list[str]) -> dict[str, str]:
     return pairs
 
 
+def _groups(given: list[str]) -> dict[str, int]:
+    groups = _pairs("--asg", given)
+    for name, number in groups.items():
+        if not number.isdecimal() or int(number) > MOST_HOSTS:
+            raise ControlError(f"--asg '{name}={number}': the number is one from 0 to {MOST_HOSTS}", 2)
+    return {name: int(number) for name, number in groups.items()}
+
+
 def _default_template() -> Path:
     return Path(__file__).resolve().parents[2] / "template.yaml"
 
@@ -63,7 +72,13 @@ def _default_template() -> Path:
 @app.command()
 @_clear_errors
 def up(
-    hosts: Annotated[int | None, typer.Option(min=0, max=200, help=f"Number of local hosts [{_DEFAULT_HOSTS}]")] = None,
+    hosts: Annotated[
+        int | None, typer.Option(min=0, max=MOST_HOSTS, help=f"Number of local hosts [{_DEFAULT_HOSTS}]")
+    ] = None,
+    asg: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=N", help="Auto Scaling group to make, with N instances that are hosts too"),
+    ] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Tag that all hosts carry")] = None,
     parameter: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Parameter of the template")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready, and leave it running")] = False,
@@ -76,6 +91,7 @@ def up(
     folder = control.directory()
     asked = {
         "hosts": hosts,
+        "groups": _groups(asg or []) or None,
         "tags": _pairs("--tag", tag or []) or None,
         "parameters": _pairs("--parameter", parameter or []) or None,
         "rerooted": rerooted or None,
@@ -134,6 +150,8 @@ def _show_ready(state: State) -> None:
     _OUT.print(f"  AWS    {state.environment['AWS_ENDPOINT_URL']}")
     kinds = sorted({host["isolation"] for host in state.hosts})
     _OUT.print(f"  hosts  {len(state.hosts)}" + (f" (isolation: {', '.join(kinds)})" if kinds else ""))
+    for name, number in state.options.get("groups", {}).items():
+        _OUT.print(f"  group  {name} (Auto Scaling, {number} of these hosts)")
     if "folder" in kinds:
         _OUT.print("  Hosts are re-rooted folders: they share this machine's processes and its root folder.")
     if state.balancers:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+_KILL_MOMENTS = ("before", "after")
+
 
 class FaultsError(ValueError):
     """The faults asked for are not of the known form."""
@@ -77,12 +79,12 @@ class Faults:
                 self.throttle[call] = left - 1
             return left > 0
 
-    def kill_after(self, function: str) -> str | None:
-        """The call after which this function's worker is to die, if any."""
+    def kill_of(self, function: str) -> dict[str, str]:
+        """The call before or after which this function's worker is to die, if any: ``{"before" or "after": call}``."""
         with self._lock:
             if self.kill and self.kill["function"] == function and self.kill["times"] > 0:
-                return str(self.kill["after"])
-            return None
+                return {when: self.kill[when] for when in _KILL_MOMENTS if when in self.kill}
+            return {}
 
     def killed(self) -> None:
         """One kill was carried out."""
@@ -134,8 +136,11 @@ def _throttle(value: Any) -> dict[str, int]:
 def _kill(value: Any) -> dict[str, Any] | None:
     if value is None:
         return None
-    members = _mapping("kill", value, {"function", "after", "times"})
-    for name in ("function", "after"):
+    members = _mapping("kill", value, {"function", *_KILL_MOMENTS, "times"})
+    moments = [name for name in _KILL_MOMENTS if name in members]
+    if len(moments) > 1:
+        raise FaultsError("kill.before and kill.after are both given: give one of them")
+    for name in ("function", moments[0] if moments else "after"):
         if not isinstance(members.get(name), str):
             raise FaultsError(
                 f"kill.{name} is {members.get(name)!r}: "

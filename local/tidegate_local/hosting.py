@@ -119,14 +119,13 @@ class Hosting:
     def _address_of(self, instance_id: str) -> str | None:
         return next((host.address for host in self.fleet.hosts if host.id == instance_id), None)
 
-    def finish(self) -> list[dict[str, Any]]:
-        """Wait for the hosts and describe them; raises what starting them raised."""
+    def finish(self) -> None:
+        """Wait for the hosts; raises what starting them raised."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
         if self._failure is not None:
             raise self._failure
-        return self.describe()
 
     def describe(self) -> list[dict[str, Any]]:
         """Describe the hosts as they are now."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tidegate_local.policy.client_hooks import Authoriser, node_tags, watch_client
-from tidegate_local.policy.requests import Place
+from tidegate_local.policy.place import Place
 from tidegate_local.preload import forget
 
 #: Exit status of a worker that died because a fault told it to.
@@ -54,7 +54,7 @@ class Worker:
         self._requests = requests
         self._answers = answers
         self._counts: dict[str, int] = {}
-        self._kill_after: str | None = None
+        self._kill: Mapping[str, str] = {}
         self._tags: dict[str, tuple[float, dict[str, str]]] = {}
         self._plain_client: Callable[..., Any] | None = None
 
@@ -70,7 +70,7 @@ class Worker:
         self._send({"ready": True})
         for line in self._requests:
             request = json.loads(line)
-            self._kill_after = request.get("kill_after")
+            self._kill = request.get("kill") or {}
             _log(f"START RequestId: {request['id']} Version: $LATEST")
             answer = {"failure": failure} if handler is None else self._call(handler, request)
             _log(f"END RequestId: {request['id']}")
@@ -108,15 +108,15 @@ class Worker:
             client = original(session, *args, **kwargs)
             # What a function does in the session of another role is judged by that role, where it arrives.
             judge = None if kwargs.get("aws_session_token") else authoriser
-            watch_client(client, judge, self._counts, self._after_call)
+            watch_client(client, judge, self._counts, self._die_if_asked)
             return client
 
         self._plain_client = lambda service: original(botocore.session.get_session(), service)
         # Through setattr, since the replacement takes whatever the original takes.
         setattr(botocore.session.Session, "create_client", create_client)  # noqa: B010
 
-    def _after_call(self, call: str) -> None:
-        if call == self._kill_after:
+    def _die_if_asked(self, when: str, call: str) -> None:
+        if call == self._kill.get(when):
             self._send({"dying": True, "counts": self._take_counts()})
             os._exit(KILLED_BY_FAULT)
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidegate.model.decisions import Decision
+from tidegate.model.deployment import RESTART
 from tidegate.model.ledger import Ledger, Outcome
 from tidegate.model.legs import events_of
 from tidegate.rollout import RollbackPlan, plan_rollback
+from tidegate.rollout.blue_green import Traffic, traffic_of
 from tidegate.rollout.projection import interrupted_events, pending_events
-from tidegate.store.deployments import Finished, rollback_deployment
+from tidegate.store.deployments import Finished, rollback_deployment, traffic_back_deployment
 from tidegate.store.errors import DeploymentGroupNotFoundError
 from tidegate.store.ledgers import Loaded, number_decisions
 from tidegate.store.targets import TargetRow
@@ -23,6 +25,13 @@ from tidegate.target_rows import target_row
 
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime
+
+
+def shifts_back(deployment: Mapping[str, Any]) -> bool:
+    """Whether a deployment moves traffic between two fleets of servers, so that its rollback moves it back."""
+    servers = deployment.get("computePlatform", "Server") == "Server"
+    return servers and (deployment.get("deploymentStyle") or {}).get("deploymentType") == "BLUE_GREEN"
+
 
 _LOST = "The instance did not answer before the deployment ended; what became of its events is not known."
 
@@ -38,7 +47,7 @@ class End:
 
 def no_ledger(deployment: Mapping[str, Any]) -> Loaded:
     """What stands for the ledger of a deployment that has none yet; its revivals may have been told already."""
-    return Loaded(Ledger(b"", 0, decisions=deployment.get("revivals", 0)), 0)
+    return Loaded.nothing(deployment.get("revivals", 0))
 
 
 def end_deployment(
@@ -67,15 +76,19 @@ def end_deployment(
     ledger, skipped, lost = _settled(deployment_id, closed, deployment, runtime)
     runtime.targets.show(deployment_id, skipped, now)
     runtime.targets.ended(deployment, lost, now)
+    if end.status == "Succeeded":
+        _forget_current(deployment, ledger, runtime)
     census = ledger.census()
-    rollback = _rollback_plan(deployment, end, census.succeeded + census.failed, runtime)
+    attempted = census.succeeded + census.failed
+    traffic = traffic_of(closed) if before.version and shifts_back(deployment) else None
+    rollback = _rollback_plan(deployment, end, attempted, traffic, runtime)
     _tell(deployment, before, ledger, [*told, *_last_words(end.status, ledger, rollback)], runtime, now)
     return runtime.deployments.finish(
         deployment_id,
         status=end.status,
         now=now,
         # Without a ledger, what an earlier step has noted stays.
-        overview=census.overview if before.version else None,
+        overview=ledger.overview if before.version else None,
         error=None if end.status == "Succeeded" else {"code": end.code, "message": end.reason},
         rollback=_rollback_item(deployment, rollback, runtime, now),
         rollback_message=rollback.reason if rollback and not rollback.wanted else None,
@@ -105,19 +118,45 @@ def _settled(
         events = interrupted_events(events, message)
         return target_row(runtime.settings, member, status, events)
 
-    skipped_rows = [row(position, "Skipped", "") for position in settled.positions(Outcome.SKIPPED)]
+    leg = ledger.current
+    # Original instances that are left alone before their end have been through all their events.
+    over = "Succeeded" if leg.only_ends else "Skipped"
+    skipped_rows = [
+        row(position, over if position in leg.positions else "Skipped", "")
+        for position in settled.positions(Outcome.SKIPPED)
+    ]
     lost_rows = [row(position, "Failed", _LOST) for position in lost]
     return settled, skipped_rows, lost_rows
 
 
-def _rollback_plan(deployment: Mapping[str, Any], end: End, attempted: int, runtime: Runtime) -> RollbackPlan | None:
+def _forget_current(deployment: Mapping[str, Any], ledger: Ledger, runtime: Runtime) -> None:
+    """What is on an instance that failed in a deployment that succeeded: Unknown, if it was the group's revision.
+
+    AWS: "Instance health", revision health. The new revision is as little known to be there where an earlier, failed
+    deployment had installed it. A restart installs nothing, so what is there is what was.
+    """
+    failed = ledger.positions(Outcome.FAILED)
+    if not failed or deployment.get("deploymentMode") == RESTART:
+        return
+    try:
+        last_good = runtime.groups.of_deployment(deployment).get("lastGood") or {}
+    except DeploymentGroupNotFoundError:
+        return
+    ids = runtime.ledgers.roster(deployment["deploymentId"]).ids(failed)
+    current = {last_good.get("revisionKey", ""), deployment["revisionKey"]}
+    runtime.targets.forget_revisions(deployment["deploymentGroupId"], ids, current)
+
+
+def _rollback_plan(
+    deployment: Mapping[str, Any], end: End, attempted: int, traffic: Traffic | None, runtime: Runtime
+) -> RollbackPlan | None:
     try:
         group = runtime.groups.of_deployment(deployment)
     except DeploymentGroupNotFoundError:
         plan = plan_rollback(deployment, end.status, end.code, None, attempted)
         reason = "The deployment group is gone, so nothing is rolled back."
         return plan and RollbackPlan(False, "DEPLOYMENT_GROUP_MISSING", reason)
-    return plan_rollback(deployment, end.status, end.code, group.get("lastGood"), attempted)
+    return plan_rollback(deployment, end.status, end.code, group.get("lastGood"), attempted, traffic)
 
 
 def _tell(
@@ -141,9 +180,9 @@ def _tell(
 
 def _last_words(status: str, ledger: Ledger, rollback: RollbackPlan | None) -> list[Decision]:
     """How it ended and what follows."""
-    census = ledger.census()
-    ended = f"{status}: {census.succeeded} succeeded, {census.failed} failed, {census.skipped} skipped."
-    decisions = [Decision("Finish", status.upper(), ended, dict(census.overview))]
+    found = ledger.overview
+    ended = f"{status}: {found['Succeeded']} succeeded, {found['Failed']} failed, {found['Skipped']} skipped."
+    decisions = [Decision("Finish", status.upper(), ended, dict(found))]
     if rollback is not None:
         decisions.append(Decision("Rollback", rollback.code, rollback.reason))
     return decisions
@@ -152,6 +191,7 @@ def _last_words(status: str, ledger: Ledger, rollback: RollbackPlan | None) -> l
 def _rollback_item(
     deployment: Mapping[str, Any], rollback: RollbackPlan | None, runtime: Runtime, now: float
 ) -> dict[str, Any] | None:
-    if rollback is None or not rollback.wanted or rollback.last_good is None:
+    if rollback is None or not rollback.wanted:
         return None
-    return rollback_deployment(deployment, rollback.last_good, deployment_id=runtime.new_deployment_id(), now=now)
+    make = traffic_back_deployment if rollback.traffic_back else rollback_deployment
+    return make(deployment, rollback.last_good or {}, deployment_id=runtime.new_deployment_id(), now=now)

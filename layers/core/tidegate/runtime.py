@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tidegate.gateways.orders import Orders
     from tidegate.gateways.progress import Progress
     from tidegate.gateways.run_command import RunCommand
+    from tidegate.gateways.terminations import Terminations
 
 State = dict[str, Any]
 
@@ -74,6 +75,8 @@ class Runtime:
     def _client(self, service: str, **keys: str) -> Any:
         from botocore.config import Config
 
+        from tidegate.gateways.errors import name_services
+
         # SigV4 and the regional host for S3: pre-signed URLs must work from anywhere, also in opt-in Regions.
         config = Config(
             retries={"mode": "standard", "max_attempts": 5},
@@ -82,7 +85,7 @@ class Runtime:
             signature_version="s3v4" if service == "s3" else None,
             s3={"us_east_1_regional_endpoint": "regional"} if service == "s3" else None,
         )
-        return self._session.client(service, config=config, **keys)
+        return name_services(self._session.client(service, config=config, **keys))
 
     @cached_property
     def acting(self) -> Acting:
@@ -158,7 +161,14 @@ class Runtime:
         """EC2 instances."""
         from tidegate.gateways.instances import Instances
 
-        return Instances(self.acting.client("ec2"))
+        return Instances(self.acting.client)
+
+    @cached_property
+    def terminations(self) -> Terminations:
+        """The end of EC2 instances."""
+        from tidegate.gateways.terminations import Terminations
+
+        return Terminations(self.acting.client("ec2"), self.settings.opt_in_tag)
 
     @cached_property
     def nodes(self) -> Nodes:

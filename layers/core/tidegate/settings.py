@@ -41,7 +41,9 @@ class Settings:
     balancer: float
     balancer_interval: float
     deployment: float
+    blue_green: float
     passes_per_execution: int
+    max_instances: int
     github_api_url: str
     github_secrets: str
     service_roles: RoleSettings
@@ -84,7 +86,9 @@ class Settings:
             balancer=number("TIDEGATE_BALANCER_SECONDS"),
             balancer_interval=number("TIDEGATE_BALANCER_INTERVAL_SECONDS"),
             deployment=number("TIDEGATE_DEPLOYMENT_SECONDS"),
+            blue_green=number("TIDEGATE_BLUE_GREEN_SECONDS"),
             passes_per_execution=int(number("TIDEGATE_PASSES_PER_EXECUTION")),
+            max_instances=int(number("TIDEGATE_MAX_INSTANCES")),
             github_api_url=text("TIDEGATE_GITHUB_API_URL"),
             github_secrets=text("TIDEGATE_GITHUB_SECRETS"),
             service_roles=RoleSettings(
@@ -115,15 +119,17 @@ class Settings:
         hooks, events = deployment.get("hookSeconds") or {}, tuple(deployment.get("events") or ())
         stage = stage_limit(hooks, events, self.host_event)
         traffic = self._traffic_limit(hooks) if deployment.get("balancers") else 0
+        two_fleets = (deployment.get("deploymentStyle") or {}).get("deploymentType") == "BLUE_GREEN"
         return Rules(
             started_at=deployment.get("startTime") or deployment["createTime"],
             undelivered_after=self.undelivered_after,
             stage_limit=self.undelivered_after + stage,
             drain_limit=min(self.drain, self.undelivered_after * 2 + stage * 2 + traffic),
-            total_limit=self.deployment,
+            total_limit=self.blue_green if two_fleets else self.deployment,
             heartbeat_floor=min(self.heartbeat_floor, self.heartbeat),
             heartbeat_ceiling=self.heartbeat,
             balancer_interval=self.balancer_interval,
+            revived_at=deployment.get("revivedTime", 0.0),
         )
 
     def _traffic_limit(self, hooks: Mapping[str, int]) -> float:

@@ -18,6 +18,7 @@ def target_row(
 ) -> TargetRow:
     """The row of a member of the fleet; its name, ARN and node follow from what it is."""
     if member.nodes is None:
-        return TargetRow(member.target_id, settings.instance_arn(member.target_id), status, events, result)
+        arn = settings.instance_arn(member.target_id)
+        return TargetRow(member.target_id, arn, status, events, result, label=member.label)
     arn = on_premises_arn(settings.region, settings.account, member.target_id, member.suffix)
     return TargetRow(member.target_id, arn, status, events, result, member.node_id)

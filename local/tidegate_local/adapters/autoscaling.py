@@ -13,7 +13,7 @@ from typing import Any
 from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, autoscaling_backends
 
-from tidegate_local.adapters import autoscaling_operations
+from tidegate_local.adapters import autoscaling_operations, autoscaling_settings
 from tidegate_local.adapters.scaling_services import GROUP_TAG, MotoServices
 from tidegate_local.adapters.ssm import ACCOUNT, REGION
 from tidegate_local.autoscaling import AutoScaling, requests
@@ -45,6 +45,7 @@ def install(hosts: Hosts, emit: Callable[[Mapping[str, Any]], None], client: Cal
         _patch_groups()
         _patch_instances()
         _patch_processes()
+        autoscaling_settings.patch_names()
         autoscaling_operations.install(running)
         _patched = True
     return _service
@@ -70,6 +71,7 @@ def _patch_groups() -> None:
 
     group.set_desired_capacity, group.replace_autoscaling_group_instances = set_capacity, replace
     # DescribeAutoScalingGroups does not show the warm pool's.
+    group.traffic_sources = property(autoscaling_settings.sources)
     group.instances = property(lambda self: [each for each in self.instance_states if not each.warm])
     create, update = AutoScalingBackend.create_auto_scaling_group, AutoScalingBackend.update_auto_scaling_group
 

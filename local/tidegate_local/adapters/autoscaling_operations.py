@@ -13,8 +13,9 @@ from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, EmptyResult
 
+from tidegate_local.adapters import autoscaling_settings
 from tidegate_local.autoscaling import AutoScaling, ScalingError, events, requests
-from tidegate_local.autoscaling.service import now_utc
+from tidegate_local.autoscaling.activities import now_utc
 
 _Operation = Callable[[AutoScalingResponse], ActionResult]
 _running: Callable[[], AutoScaling]
@@ -43,9 +44,7 @@ def install(running: Callable[[], AutoScaling]) -> None:
         describe_scaling_activities,
         describe_warm_pool,
         delete_warm_pool,
-        put_notification_configuration,
-        describe_notification_configurations,
-        delete_notification_configuration,
+        *autoscaling_settings.OPERATIONS,
     ):
         setattr(AutoScalingResponse, operation.__name__, operation)
     for name in _operations():
@@ -177,6 +176,7 @@ def create_auto_scaling_group(response: AutoScalingResponse) -> ActionResult:
     """CreateAutoScalingGroup: its hooks are there before its first instance."""
     answer = _create_auto_scaling_group(response)
     group = _group(response)
+    autoscaling_settings.keep(response, group)
     for given in response._get_param("LifecycleHookSpecificationList", []):
         members = {name: given.get(name) for name in _HOOK_MEMBERS}
         _put_hook(response, group, given["LifecycleHookName"], members)
@@ -213,36 +213,3 @@ def delete_warm_pool(response: AutoScalingResponse) -> ActionResult:
     """DeleteWarmPool."""
     requests.delete_pool(_running(), _group(response), response._get_bool_param("ForceDelete", False))
     return EmptyResult()
-
-
-def put_notification_configuration(response: AutoScalingResponse) -> ActionResult:
-    """PutNotificationConfiguration: kept for who copies a group; nothing is sent."""
-    kinds, topic = response._get_param("NotificationTypes", []), response._get_param("TopicARN")
-    _notifications(_group(response))[topic] = list(kinds)
-    return EmptyResult()
-
-
-def delete_notification_configuration(response: AutoScalingResponse) -> ActionResult:
-    """DeleteNotificationConfiguration."""
-    _notifications(_group(response)).pop(response._get_param("TopicARN"), None)
-    return EmptyResult()
-
-
-def describe_notification_configurations(response: AutoScalingResponse) -> ActionResult:
-    """DescribeNotificationConfigurations."""
-    names = response._get_param("AutoScalingGroupNames", [])
-    found = [
-        {"AutoScalingGroupName": group.name, "TopicARN": topic, "NotificationType": kind}
-        for group in response.autoscaling_backend.autoscaling_groups.values()
-        if not names or group.name in names
-        for topic, kinds in _notifications(group).items()
-        for kind in kinds
-    ]
-    return ActionResult({"NotificationConfigurations": found})
-
-
-def _notifications(group: Any) -> dict[str, list[str]]:
-    if not hasattr(group, "tidegate_notifications"):
-        group.tidegate_notifications = {}
-    kept: dict[str, list[str]] = group.tidegate_notifications
-    return kept

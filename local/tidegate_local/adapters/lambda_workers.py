@@ -183,8 +183,8 @@ class LambdaWorkers:
             process = process or self._start(pool)
         except ForkServerError as error:
             return _failure("Runtime.ExitError", f"RequestId: {request_id} Error: {error}")
-        kill_after = self._faults.kill_after(function.logical_id)
-        request = {"id": request_id, "event": event, "timeout": function.timeout, "kill_after": kill_after}
+        kill = self._faults.kill_of(function.logical_id)
+        request = {"id": request_id, "event": event, "timeout": function.timeout, "kill": kill}
         until = time.monotonic() + function.timeout
         sent = process.send(request)
         try:

@@ -44,10 +44,10 @@ class MotoServices:
         return list(self._of().autoscaling_groups.values())
 
     def forget(self, group: Any) -> None:
-        """Remove a group, its hooks and its policies."""
+        """Remove a group, its hooks, policies and scheduled actions."""
         backend = self._of()
         backend.autoscaling_groups.pop(group.name, None)
-        for kept in (backend.lifecycle_hooks, backend.policies):
+        for kept in (backend.lifecycle_hooks, backend.policies, backend.scheduled_actions):
             for key in [key for key, each in kept.items() if each.auto_scaling_group_name == group.name]:
                 del kept[key]
 

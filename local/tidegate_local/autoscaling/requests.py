@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tidegate_local.autoscaling.lifecycle import LAUNCHING, Action, Member, ScalingError
-from tidegate_local.autoscaling.service import AutoScaling, launched_from, suspended
+from tidegate_local.autoscaling.lifecycle import LAUNCHING, Action, Member, ScalingError, suspended
+from tidegate_local.autoscaling.service import AutoScaling, launched_from
+
+_REQUEST = "In response to a user request."
 
 
 def member_of(scaling: AutoScaling, instance_id: str, group: Any = None) -> Member:
@@ -120,7 +122,9 @@ def attach(scaling: AutoScaling, group: Any, instances: Sequence[Any]) -> None:
                 protected_from_scale_in=group.new_instances_protected_from_scale_in,
                 up=True,
             )
-            member.activity = scaling.record(group, f"Attaching an existing EC2 instance: {instance.id}", "Asked for.")
+            member.activity = scaling.activities.begin(
+                group, f"Attaching an existing EC2 instance: {instance.id}", "Asked for."
+            )
             group.instance_states.append(member)
             scaling.advance(member)
 
@@ -141,7 +145,9 @@ def detach(
             _decrement(group, len(members))
         activities = []
         for member in members:
-            activities.append(scaling.record(group, f"Detaching EC2 instance: {member.instance_id}", "Asked for."))
+            activities.append(
+                scaling.activities.begin(group, f"Detaching EC2 instance: {member.instance_id}", "Asked for.")
+            )
             member.enter("Detached")
             member.actions = []
             group.instance_states.remove(member)
@@ -166,7 +172,10 @@ def enter_standby(
             member.enter("Standby")
             scaling.services.deregister(group, [member.instance_id])
         scaling.reconcile(group)
-        return [scaling.record(group, f"Moving EC2 instance to Standby: {each}", "Asked for.") for each in instance_ids]
+        return [
+            scaling.activities.begin(group, f"Moving EC2 instance to Standby: {each}", "Asked for.")
+            for each in instance_ids
+        ]
 
 
 def exit_standby(scaling: AutoScaling, group: Any, instance_ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -178,8 +187,8 @@ def exit_standby(scaling: AutoScaling, group: Any, instance_ids: Sequence[str]) 
                 raise ScalingError(f"The instance {member.instance_id} is not in Standby.")
         group.desired_capacity += len(members)
         for member in members:
-            member.activity = scaling.record(
-                group, f"Moving EC2 instance out of Standby: {member.instance_id}", "Asked for."
+            member.activity = scaling.activities.begin(
+                group, f"Moving EC2 instance out of Standby: {member.instance_id}", _REQUEST
             )
             member.enter("Pending")
             scaling.advance(member)
@@ -234,6 +243,12 @@ def delete_pool(scaling: AutoScaling, group: Any, force: bool) -> None:
         for member in list(group.instance_states):
             if member.warm:
                 scaling.begin_end(member, "its warm pool is deleted", hooks=not force)
+
+
+def _asked(scaling: AutoScaling, group: Any, description: str) -> dict[str, Any]:
+    activity = scaling.activities.begin(group, description, _REQUEST)
+    scaling.activities.end(activity, "Successful")
+    return activity
 
 
 def _decrement(group: Any, number: int) -> None:

@@ -17,12 +17,11 @@ import tidegate_local
 from tidegate_local.hosts import wire
 from tidegate_local.hosts.host import LocalHost
 from tidegate_local.hosts.isolation import HostError, Isolation
+from tidegate_local.limits import MOST_HOSTS
 
 #: Makes an instance known to the local cloud: name, tags and address in, EC2 instance id out.
 Register = Callable[[str, Mapping[str, str], str], str]
 
-#: The most hosts of one fleet: they share the machine's memory, and a /24 has no more than 254 addresses.
-MOST_HOSTS = 200
 _READY_SECONDS = 30.0
 _ENTRY = "import sys; sys.path.insert(0, sys.argv.pop(1)); from tidegate_local.hosts.keeper import main; main()"
 

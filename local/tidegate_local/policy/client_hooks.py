@@ -12,7 +12,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tidegate_local.policy.evaluate import Statement, is_allowed
-from tidegate_local.policy.requests import Place, needs
+from tidegate_local.policy.place import Place
+from tidegate_local.policy.requests import needs
 
 #: Gives the tags of an EC2 instance, or of a managed node that is none, by its id.
 TagLookup = Callable[[str], Mapping[str, str]]
@@ -27,6 +28,10 @@ DYNAMODB_READS = frozenset({"GetItem", "Query", "Scan"})
 DYNAMODB_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 
 
+#: The resources whose tags conditions may ask for.
+_TAGGED = ("instance/", "managed-instance/", "autoScalingGroupName/")
+
+
 class Authoriser:
     """Says whether a role's statements allow a call.
 
@@ -39,7 +44,8 @@ class Authoriser:
     place
         Account and region of the calls.
     tags_of
-        Looks up an instance's tags, for conditions on ``ssm:resourceTag/…`` and ``aws:ResourceTag/…``.
+        Looks up tags, for conditions on ``ssm:resourceTag/…``, ``aws:ResourceTag/…`` and their like; an Auto Scaling
+        group is called ``autoScalingGroupName/`` and its name.
     """
 
     def __init__(self, role_arn: str, statements: Sequence[Statement], place: Place, tags_of: TagLookup) -> None:
@@ -64,27 +70,40 @@ class Authoriser:
                 return sorted({str(entry.get("Source", "")) for entry in params.get("Entries", [])}) or None
             if key == "s3:prefix":
                 return [str(params["Prefix"])] if "Prefix" in params else None
-            if key.startswith(("ssm:resourcetag/", "aws:resourcetag/")) and resource.split(":")[-1].startswith(
-                ("instance/", "managed-instance/")
-            ):
-                tags = self._tags_of(resource.rsplit("/", 1)[-1])
-                wanted = key.split("/", 1)[1]
-                found = [value for name, value in tags.items() if name.lower() == wanted]
-                return found or None
+            if key.startswith("aws:requesttag/"):
+                given = [tag for tag in params.get("Tags", ()) if isinstance(tag, Mapping)]
+                return _values({str(tag.get("Key")): str(tag.get("Value")) for tag in given}, key)
+            if "resourcetag/" in key and resource.split(":")[-1].startswith(_TAGGED):
+                return _values(self._tags_of(_tagged(resource)), key)
             return None
 
         return values
 
 
+def _tagged(resource: str) -> str:
+    last = resource.split(":")[-1]
+    return last if last.startswith("autoScalingGroupName/") else last.rsplit("/", 1)[-1]
+
+
+def _values(tags: Mapping[str, str], key: str) -> list[str] | None:
+    """What the tag that a condition's key names has; IAM does not look at the case of tags' names."""
+    wanted = key.split("/", 1)[1]
+    return [value for name, value in tags.items() if name.lower() == wanted] or None
+
+
 def node_tags(client: Callable[[str], Any], node_id: str) -> dict[str, str]:
-    """The tags of an EC2 instance (``i-…``) or of a managed node that is none (``mi-…``).
+    """The tags of an EC2 instance (``i-…``), of a managed node that is none (``mi-…``), or of an Auto Scaling group.
 
     Parameters
     ----------
     client
         Makes a client of a service, or gives one that was made.
     """
-    if node_id.startswith("mi-"):
+    kind, _, name = node_id.partition("/")
+    if kind == "autoScalingGroupName":
+        groups = [{"Name": "auto-scaling-group", "Values": [name]}]
+        found = client("autoscaling").describe_tags(Filters=groups)["Tags"]
+    elif node_id.startswith("mi-"):
         try:
             found = client("ssm").list_tags_for_resource(ResourceType="ManagedInstance", ResourceId=node_id)["TagList"]
         except ClientError:
@@ -144,12 +163,12 @@ def watch_client(
     client: Any,
     authoriser: Authoriser | None,
     counts: dict[str, int],
-    after: Callable[[str], None] | None = None,
+    told: Callable[[str, str], None] | None = None,
 ) -> None:
     """Put a boto3 or botocore client under an authoriser and count its calls.
 
-    Each call is judged before it is sent, where there is an authoriser; ``after`` is told ``service:Operation`` of each
-    that succeeded.
+    Each call is judged before it is sent, where there is an authoriser; ``told`` gets ``before`` and
+    ``service:Operation`` of each that is sent, and ``after`` with it when it succeeded.
     """
 
     def judge(params: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:
@@ -160,6 +179,8 @@ def watch_client(
             authoriser.check(service, model.name, params)
 
     def count(model: Any, context: Mapping[str, Any], **_: Any) -> None:
+        if told is not None:
+            told("before", f"{model.service_model.service_name}:{model.name}")
         count_call(model.service_model.service_name, model.name, context.get("tidegate_params", {}), counts)
 
     def keep(params: Mapping[str, Any], context: Any, **_: Any) -> None:
@@ -167,8 +188,8 @@ def watch_client(
         context["tidegate_params"] = dict(params)
 
     def done(http_response: Any, model: Any, **_: Any) -> None:
-        if after is not None and http_response.status_code < 300:
-            after(f"{model.service_model.service_name}:{model.name}")
+        if told is not None and http_response.status_code < 300:
+            told("after", f"{model.service_model.service_name}:{model.name}")
 
     events = client.meta.events
     events.register_first("provide-client-params.*.*", judge)

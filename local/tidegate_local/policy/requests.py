@@ -7,25 +7,11 @@ is not listed needs ``service:Operation`` on ``*``, so a policy that scopes it t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from tidegate_local.policy.capacity import autoscaling, ec2
 from tidegate_local.policy.evaluate import UNKNOWN_RESOURCE
-
-Params = Mapping[str, Any]
-Need = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where calls are made: the account, and the region."""
-
-    account: str
-    region: str
-
-    def arn(self, service: str, resource: str) -> str:
-        """Make an ARN of this account and region."""
-        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+from tidegate_local.policy.place import Need, Params, Place
 
 
 def _full(place: Place, service: str, prefix: str, name: str) -> str:
@@ -232,6 +218,8 @@ _RULES: Mapping[str, Callable[[str, Params, Place], list[Need]]] = {
     "sts": _sts,
     "iam": _iam,
     "cloudwatch": _cloudwatch,
+    "autoscaling": autoscaling,
+    "ec2": ec2,
 }
 # botocore's service name, where IAM's prefix is another one.
 _PREFIX = {"elbv2": "elasticloadbalancing", "elb": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}

@@ -20,7 +20,7 @@ from tidegate_local.adapters.callers import Callers
 from tidegate_local.adapters.sigv4 import Caller, SignatureError, verify
 from tidegate_local.policy.calls import AwsCall, read_call
 from tidegate_local.policy.client_hooks import Authoriser, TagLookup
-from tidegate_local.policy.requests import Place
+from tidegate_local.policy.place import Place
 
 _SCOPE = re.compile(r"Credential=(?P<key>[^/,\s]+)/\d{8}/[^/,]+/(?P<service>[^/,]+)/aws4_request")
 #: Status, headers and body.

@@ -22,7 +22,7 @@ from tidegate.store.errors import (
 )
 from tidegate.store.groups import Groups
 from tidegate.store.revisions import Revisions
-from tidegate.store.table import Item, Table, Write
+from tidegate.store.table import Item, Put, Table, Update, Write
 
 V1 = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "v1", "bundleType": "zip"}}
 V2 = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "v2", "bundleType": "zip"}}
@@ -165,6 +165,23 @@ def test_a_rollback_gets_the_lock_without_a_gap(store: Deployments, table: Table
     assert found["targetRevision"] == V1
     assert Revisions(table).get("shop", V1)["lastUsedTime"] == 30
     assert [item["deploymentId"] for item in store.page("gid").items][:2] == [rollback, failed]
+
+
+@pytest.mark.parametrize(
+    ("platform", "config"),
+    [
+        ("Lambda", "CodeDeployDefault.LambdaAllAtOnce"),
+        ("ECS", "CodeDeployDefault.ECSAllAtOnce"),
+        ("Server", "CodeDeployDefault.OneAtATime"),
+    ],
+)
+def test_traffic_between_versions_goes_back_all_at_once_and_servers_as_they_came(platform: str, config: str) -> None:
+    routing = {"trafficRouting": {"type": "TimeBasedLinear"}} if platform != "Server" else {}
+    failed = attributes(10, V2, computePlatform=platform, **routing)
+    last_good = {"location": V1, "revisionKey": revision_key(V1)}
+    new = rollback_deployment(failed, last_good, deployment_id="d-ROLLBACK1", now=30)
+    assert new["deploymentConfigName"] == config
+    assert new.get("trafficRouting") == (None if platform == "Server" else {"type": "AllAtOnce"})
 
 
 def test_ending_twice_changes_nothing(store: Deployments, table: Table) -> None:
@@ -310,3 +327,48 @@ def test_a_deployment_whose_group_is_gone_stops_watching_too(store: Deployments,
     Groups(table).delete("shop", "prod")
     store.finish(deployed, status="Failed", now=12)
     assert AlarmWatches(table).deployments_of(["errors"]) == set()
+
+
+# --- marks of live deployments
+
+
+def marked(store: Deployments, after: str = "d-") -> list[str]:
+    return [each for page in store.live_ids(after) for each in page]
+
+
+def test_a_deployment_is_marked_live_until_it_ends(store: Deployments) -> None:
+    first = store.create(attributes(1.0), revision_description="")["deploymentId"]
+    assert marked(store) == [first]
+    store.finish(first, status="Succeeded", now=2.0)
+    assert marked(store) == []
+    failed = store.create(attributes(3.0, V2), revision_description="")
+    back = rollback_deployment(failed, {"location": V1, "revisionKey": revision_key(V1)}, deployment_id="d-back", now=4)
+    store.finish(failed["deploymentId"], status="Failed", now=4.0, rollback=back)
+    assert marked(store) == ["d-back"], "in the transaction that passes the lock"
+
+
+def test_a_deployment_that_is_refused_leaves_no_mark(store: Deployments) -> None:
+    first = store.create(attributes(1.0), revision_description="")["deploymentId"]
+    with pytest.raises(DeploymentGroupBusyError):
+        store.create(attributes(2.0), revision_description="")
+    assert marked(store) == [first]
+
+
+def test_marks_are_listed_once_whatever_the_beginning(store: Deployments, table: Table) -> None:
+    ids = [f"d-{n:09d}" for n in range(900000001, 900000251)]
+    table.write_many([Put({"PK": "LIVE", "SK": each, "createTime": 1.0}) for each in ids])
+    for after in ("d-", ids[0], ids[100], ids[-1], "d-ZZZZZZZZZ", "d-900000100+"):
+        assert sorted(marked(store, after)) == ids
+    assert marked(store, ids[100])[:2] == ids[101:103]
+
+
+def test_what_an_ended_deployment_still_holds_is_taken_away(store: Deployments, table: Table) -> None:
+    first = store.create(attributes(1.0), revision_description="")["deploymentId"]
+    assert not store.unmark(first), "it is live"
+    assert marked(store) == [first]
+    table.write(Update((f"DEP#{first}", "DEP"), set={"status": "Failed"}))
+    assert store.unmark(first)
+    assert marked(store) == []
+    assert "live" not in Groups(table).get("shop", "prod")
+    assert not store.unmark(first), "there is nothing left"
+    assert not store.unmark("d-unknown")

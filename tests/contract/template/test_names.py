@@ -38,7 +38,20 @@ STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 FUNCTIONS = {name: each for name, each in RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
 
-VERBS = {"Validate", "Select", "Evaluate", "Pick", "Send", "Await", "Start", "Finish", "Roll", "Wake", "Notify"}
+VERBS = {
+    "Validate",
+    "Select",
+    "Evaluate",
+    "Pick",
+    "Send",
+    "Await",
+    "Start",
+    "Finish",
+    "Roll",
+    "Wake",
+    "Notify",
+    "Sweep",
+}
 #: Steps whose failure fails the execution: nothing is left to be ended, or the sweep carries the deployment on.
 ENDS = {"FinishDeployment", "RollBackDeployment", "StartSuccessor"}
 DOORS = {"ApiFunction", "OnRevisionUploadFunction"}  # named after what comes in
@@ -49,7 +62,7 @@ DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::S
 #: Statements that name no resource, because these actions have no resource-level rights at AWS.
 UNBOUNDED = {
     ("ApiFunction", "ListGitHubTokens"): {"secretsmanager:ListSecrets"},
-    ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances"},
+    ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances", "autoscaling:DescribeAutoScalingGroups"},
     ("ValidateRevisionFunction", "LookAtTaskDefinitions"): {"ecs:DescribeTaskDefinition"},
     ("SelectTargetsFunction", "FindManagedNodes"): {"ssm:DescribeInstanceInformation"},
     ("EvaluateHealthFunction", "WatchCommands"): {"ssm:ListCommandInvocations", "ssm:CancelCommand"},
@@ -67,6 +80,7 @@ UNBOUNDED = {
         "elasticloadbalancing:DescribeInstanceHealth",
         "elasticloadbalancing:DescribeLoadBalancers",
     },
+    ("EvaluateHealthFunction", "WatchEnds"): {"ec2:DescribeInstances"},
     ("EvaluateHealthFunction", "WatchAlarms"): {"cloudwatch:DescribeAlarms"},
     ("ServerDeploymentMachine", "WriteLogs"): {
         "logs:CreateLogDelivery",
@@ -243,6 +257,15 @@ def test_only_one_function_may_send_commands_and_only_to_hosts_that_opted_in() -
     assert not [arn for arn in statement["Resource"] if "document/" in arn]
 
 
+def test_only_opted_in_hosts_may_be_ended() -> None:
+    assert not [owner for owner, s in statements() if "ec2:TerminateInstances" in as_list(s["Action"])]
+    policy = RESOURCES["EndOptedInHosts"]["Properties"]
+    assert policy["Roles"] == [{"Fn": "Ref", "of": "SendCommandsFunctionRole"}]
+    (statement,) = json.loads(policy["PolicyDocument"]["of"])["Statement"]
+    assert statement["Action"] == "ec2:TerminateInstances"
+    assert statement["Condition"] == {"StringEquals": {"ec2:ResourceTag/${OptInTagKey}": "${OptInTagValue}"}}
+
+
 def test_on_premises_machines_may_run_commands_and_read_nothing() -> None:
     (statement,) = RESOURCES["OnPremisesAgent"]["Properties"]["PolicyDocument"]["Statement"]
     assert {action.partition(":")[0] for action in statement["Action"]} == {"ssm", "ssmmessages", "ec2messages"}
@@ -256,8 +279,9 @@ def test_on_premises_machines_may_run_commands_and_read_nothing() -> None:
 
 def test_only_steps_that_must_may_touch_other_services() -> None:
     allowed = {
+        "autoscaling": {"SelectTargetsFunction"},
         "cloudwatch": {"EvaluateHealthFunction"},
-        "ec2": {"SelectTargetsFunction"},
+        "ec2": {"SelectTargetsFunction", "EvaluateHealthFunction"},
         "ecs": {"ValidateRevisionFunction"},
         "elasticloadbalancing": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},
         "ssm": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},
@@ -268,6 +292,7 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
             "OnRevisionUploadFunction",
             "RollBackDeploymentFunction",
             "StartSuccessorFunction",
+            "SweepDeploymentsFunction",
             "WakeDeploymentFunction",
         },
         "secretsmanager": {"ApiFunction", "ValidateRevisionFunction"},

@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from tests.local.cloud.conftest import Cloud, eventually
 from tests.local.cloud.scaled_groups import LAUNCH, TERMINATE, Scaled, hook
 
+from tidegate_local.policy.client_hooks import node_tags
+
 pytestmark = pytest.mark.local
 
 
@@ -29,6 +31,9 @@ def test_instances_are_local_hosts_with_the_groups_tags_spread_over_its_zones(sc
             "aws:ec2launchtemplate:version": "1",
             "aws:ec2launchtemplate:id": group["LaunchTemplate"]["LaunchTemplateId"],
         }
+    # Rights by tags look at the group's own, not at what it propagates alone.
+    tags = node_tags(cloud.client, f"autoScalingGroupName/{scaled.name}")
+    assert tags == {"tidegate:managed": "true", "Kept": "here"}
     nodes = cloud.client("ssm").describe_instance_information(Filters=[{"Key": "InstanceIds", "Values": ids}])
     assert {node["PingStatus"] for node in nodes["InstanceInformationList"]} == {"Online"}
     sent = cloud.client("ssm").send_command(

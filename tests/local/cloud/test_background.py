@@ -6,9 +6,11 @@ import queue
 import random
 import threading
 
+import pytest
+
 from tidegate_local.background import Background
 from tidegate_local.counters import FIGURES, Counters
-from tidegate_local.faults import Faults
+from tidegate_local.faults import Faults, FaultsError
 
 
 def test_tasks_run_when_they_are_due_and_a_failure_ends_nothing_else():
@@ -69,7 +71,11 @@ def test_faults_of_other_kinds_stay():
     }
     assert [faults.take_throttle("ssm:SendCommand") for _ in range(2)] == [True, False]
     faults.set({"kill": {"function": "F", "after": "ssm:SendCommand"}})
-    assert faults.kill_after("F") == "ssm:SendCommand"
-    assert faults.kill_after("G") is None
+    assert faults.kill_of("F") == {"after": "ssm:SendCommand"}
+    assert faults.kill_of("G") == {}
     faults.killed()
-    assert faults.kill_after("F") is None
+    assert faults.kill_of("F") == {}
+    faults.set({"kill": {"function": "F", "before": "ssm:SendCommand"}})
+    assert faults.kill_of("F") == {"before": "ssm:SendCommand"}
+    with pytest.raises(FaultsError, match=r"kill\.before and kill\.after are both given"):
+        faults.set({"kill": {"function": "F", "before": "ssm:SendCommand", "after": "ssm:SendCommand"}})

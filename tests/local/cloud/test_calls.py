@@ -10,7 +10,8 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from tidegate_local.policy.calls import AwsCall, read_call
-from tidegate_local.policy.requests import Place, needs
+from tidegate_local.policy.place import Place
+from tidegate_local.policy.requests import needs
 
 PLACE = Place("123456789012", "us-east-1")
 

@@ -11,7 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+import boto3
 import pytest
+from tests.local.cloud.conftest import eventually
 
 from tidegate_local.state import read_state, start_time
 
@@ -109,6 +111,36 @@ def test_a_life(folder):
     assert {path.name for path in folder.iterdir()} <= {"local.log", "lock", "logs"}
 
 
+def test_a_group_whose_hosts_come_and_go(folder):
+    up = tidegate(folder, "up", "--detach", "--hosts", "1", "--asg", "web=2", "--tag", "F=a", "--template", str(STACK))
+    assert up.returncode == 0, up.stderr
+    assert "group  web (Auto Scaling, 2 of these hosts)" in up.stdout
+    known = read_state(folder).environment
+    client = boto3.client(
+        "autoscaling",
+        endpoint_url=known["AWS_ENDPOINT_URL"],
+        region_name=known["AWS_REGION"],
+        aws_access_key_id=known["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=known["AWS_SECRET_ACCESS_KEY"],
+    )
+
+    def names():
+        listed = json.loads(tidegate(folder, "hosts", "--json").stdout)
+        assert {host["tags"]["F"] for host in listed} == {"a"}
+        return [host["name"] for host in listed]
+
+    assert names() == ["host-1", "host-2", "host-3"]
+    client.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=3)
+    eventually(lambda: "host-4" in names())
+    assert tidegate(folder, "exec", "host-4", "--", "hostname").stdout == "host-4\n"
+    client.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=0)
+    eventually(lambda: names() == ["host-1"])
+    unknown = tidegate(folder, "exec", "host-4", "--", "true")
+    assert "no local host is called 'host-4'; there are: host-1" in unknown.stderr
+    assert tidegate(folder, "down").returncode == 0
+    assert str(folder) not in Path("/proc/mounts").read_text()
+
+
 @pytest.mark.parametrize("command", [["env"], ["hosts"], ["hosts", "--json"], ["exec", "h", "--", "true"], ["down"]])
 def test_every_command_says_when_none_runs(folder, command):
     done = tidegate(folder, *command)
@@ -122,6 +154,7 @@ def test_every_command_says_when_none_runs(folder, command):
     [
         (["--template", "/nowhere.yaml"], 2, "there is no template /nowhere.yaml"),
         (["--template", str(STACK), "--tag", "novalue"], 2, "--tag 'novalue' is not of the form NAME=VALUE"),
+        (["--template", str(STACK), "--asg", "web=many"], 2, "--asg 'web=many': the number is one from 0 to 200"),
         (["--template", str(STACK), "--parameter", "Nope=1", "--hosts", "0"], 1, "the template has no parameter Nope"),
         (["--template", str(STACK), "--parameter", "Flavour=odd", "--hosts", "0"], 1, "give one of plain, fancy"),
     ],

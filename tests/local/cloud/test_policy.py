@@ -7,7 +7,8 @@ from botocore.exceptions import ClientError
 
 from tidegate_local.policy.client_hooks import Authoriser, count_call
 from tidegate_local.policy.evaluate import UNKNOWN_RESOURCE, is_allowed
-from tidegate_local.policy.requests import Place, needs
+from tidegate_local.policy.place import Place
+from tidegate_local.policy.requests import needs
 
 PLACE = Place("123456789012", "us-east-1")
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/t"

@@ -210,17 +210,17 @@ def test_a_target_group_that_does_not_exist(balanced_cloud: Cloud) -> None:
 
 
 def test_a_classic_load_balancer_drains_and_takes_the_instances_back(balanced_cloud: Cloud) -> None:
-    cloud, name = balanced_cloud, "classic"
+    cloud, name, port = balanced_cloud, "classic", 8090
     elb = cloud.client("elb")
     elb.create_load_balancer(
         LoadBalancerName=name,
-        Listeners=[{"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": PORT}],
+        Listeners=[{"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": port}],
         AvailabilityZones=["us-east-1a"],
     )
     elb.configure_health_check(
         LoadBalancerName=name,
         HealthCheck={
-            "Target": f"HTTP:{PORT}/health",
+            "Target": f"HTTP:{port}/file.txt",
             "Interval": 5,
             "Timeout": 2,
             "HealthyThreshold": 2,
@@ -230,11 +230,13 @@ def test_a_classic_load_balancer_drains_and_takes_the_instances_back(balanced_cl
     draining = {"ConnectionDraining": {"Enabled": True, "Timeout": 5}}
     elb.modify_load_balancer_attributes(LoadBalancerName=name, LoadBalancerAttributes=draining)
     fleet = make_fleet(cloud, name, 2, {"elbInfoList": [{"name": name}]}, 1)
-    deployment = fleet.deploy(webapp(fleet, "classic"))
+    hooks = "hooks:\n  ApplicationStart:\n    - location: serve.sh\n      timeout: 20\n"
+    serve = f'cd /srv/{name} && setsid python3 -m http.server {port} --bind "$TIDEGATE_HOST_ADDRESS" </dev/null'
+    scripts = {"serve.sh": f"#!/bin/sh\n{serve} >/dev/null 2>&1 &\n"}
+    deployment = fleet.deploy(fleet.push("served", hooks, scripts))
     info = fleet.wait(deployment, 120)
-    assert info["status"] == "Succeeded", info
+    assert info["status"] == "Succeeded", fleet.reasons(deployment)
     states = elb.describe_instance_health(LoadBalancerName=name)["InstanceStates"]
     assert {(row["InstanceId"], row["State"]) for row in states} == {(host["id"], "InService") for host in fleet.hosts}
-    status, body = ask(address_of(cloud, name), "/")
-    assert (status, json.loads(body)["version"]) == (200, "classic")
+    assert ask(address_of(cloud, name), "/file.txt") == (200, b"served")
     assert list(fleet.events(deployment, fleet.names[0])) == EVENTS

@@ -90,7 +90,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"trafficRoutingConfig": {"type": "AllAtOnce"}},
         "InvalidTrafficRoutingConfiguration",
     ),
-    ("zones", {"zonalConfig": {"monitorDurationInSeconds": 1}}, "InvalidZonalDeploymentConfiguration"),
+    ("no time", {"zonalConfig": {"monitorDurationInSeconds": -1}}, "InvalidZonalDeploymentConfiguration"),
 ]
 
 

@@ -86,7 +86,6 @@ def test_of_several_errors_the_first_in_a_fixed_order_is_told(shop: World, posit
 
 
 NOT_YET: list[tuple[dict[str, Any], str]] = [
-    (blue_green(), "InvalidDeploymentStyleException"),
     ({"autoScalingGroups": ["asg"]}, "InvalidAutoScalingGroupException"),
     ({"terminationHookEnabled": True}, "InvalidAutoScalingGroupException"),
     (

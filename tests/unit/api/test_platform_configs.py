@@ -89,14 +89,32 @@ def test_a_custom_configuration_counts_as_in_use(world: World) -> None:
         ({"minimumHealthyHostsPerZone": {"type": "HOST_COUNT"}}, "'type' and 'value'"),
         ({"minimumHealthyHostsPerZone": {"type": "FLEET_PERCENT", "value": 100}}, "0 to 99"),
         ({"minimumHealthyHostsPerZone": {"type": "MOST", "value": 1}}, "HOST_COUNT"),
-        ({"minimumHealthyHostsPerZone": {"type": "HOST_COUNT", "value": 1}}, "not available in this version"),
     ],
 )
-def test_zones_are_checked_before_they_are_refused(world: World, zones: dict[str, Any], words: str) -> None:
+def test_zones_that_are_refused(world: World, zones: dict[str, Any], words: str) -> None:
     hosts = {"type": "HOST_COUNT", "value": 1}
     with pytest.raises(Refused, match=words) as caught:
         configure(world, computePlatform="Server", minimumHealthyHosts=hosts, zonalConfig=zones)
     assert caught.value.code == "InvalidZonalDeploymentConfigurationException"
+
+
+@pytest.mark.parametrize(
+    "zones",
+    [
+        {},
+        {"monitorDurationInSeconds": 60},
+        {
+            "firstZoneMonitorDurationInSeconds": 0,
+            "monitorDurationInSeconds": 3600,
+            "minimumHealthyHostsPerZone": {"type": "HOST_COUNT", "value": 50},
+        },
+    ],
+)
+def test_zones_are_kept_as_given(world: World, zones: dict[str, Any]) -> None:
+    hosts = {"type": "HOST_COUNT", "value": 300}
+    configure(world, computePlatform="Server", minimumHealthyHosts=hosts, zonalConfig=zones)
+    shown = world.call("GetDeploymentConfig", deploymentConfigName="mine")["deploymentConfigInfo"]
+    assert (shown["zonalConfig"], shown["minimumHealthyHosts"]) == (zones, hosts)
 
 
 def test_every_refusal_is_one_that_the_operation_models() -> None:

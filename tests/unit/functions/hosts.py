@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tidegate.gateways.errors import FleetFault
 from tidegate.gateways.instances import Instance
 from tidegate.gateways.run_command import Sent
 from tidegate.model.decisions import Diagnostics, EventRecord, HostReport, Sight, Sighting
@@ -33,9 +34,16 @@ class Clock:
             if not self._coming or self._coming[0][0] > deadline:
                 self.now = max(self.now, deadline)
                 return done()
-            when, _, happens = heapq.heappop(self._coming)
-            self.now = max(self.now, when)
-            happens()
+            self.happen()
+        return True
+
+    def happen(self) -> bool:
+        """Let the next thing happen, whenever it is due; False where nothing comes any more."""
+        if not self._coming:
+            return False
+        when, _, happens = heapq.heappop(self._coming)
+        self.now = max(self.now, when)
+        happens()
         return True
 
 
@@ -46,16 +54,20 @@ class Host:
     Attributes
     ----------
     fails : revision keys whose deployment fails on it
+    fails_stages : names of the stages that fail on it
     picked_up, takes : seconds; None: never
     answer_lost : its commands end without a result
+    zone : its Availability Zone
     """
 
     fails: frozenset[str] = frozenset()
+    fails_stages: frozenset[str] = frozenset()
     picked_up: float | None = 1
     takes: float | None = 10
     answer_lost: bool = False
     online: bool = True
     system: str = "linux"
+    zone: str = ""
     tags: Mapping[str, str] = field(default_factory=lambda: {"Fleet": "demo", "tidegate:managed": "true"})
     records: dict[str, HostReport | None] = field(default_factory=dict)
     runs: Counter[str] = field(default_factory=Counter)
@@ -104,12 +116,20 @@ class Fleet:
         self.ended: Callable[[str, str], None] = lambda _command, _target: None
         self.cancelled: list[tuple[str, str]] = []
         self.nodes: list[Node] = []
+        self.scaling_groups: dict[str, dict[str, str]] = {}  # lifecycle state by instance id, by name
 
     # --- EC2
 
     def selected_by(self, group: Mapping[str, Any]) -> list[Instance]:
-        wanted = [(each["Key"], each["Value"]) for each in group["ec2TagFilters"]]
-        return [Instance(i, h.tags) for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)]
+        wanted = [(each["Key"], each["Value"]) for each in group.get("ec2TagFilters") or ()]
+        states: dict[str, str] = {}
+        for name in group.get("autoScalingGroups") or ():
+            if name not in self.scaling_groups:
+                raise FleetFault("AUTO_SCALING_CONFIGURATION", f"There is no Auto Scaling group {name}.")
+            states |= self.scaling_groups[name]
+        chosen = {i for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)}
+        chosen = {i for i in chosen | set(states) if states.get(i, "InService") == "InService"}
+        return [Instance(i, h.tags, h.zone) for i, h in self.hosts.items() if i in chosen]
 
     # --- SSM
 
@@ -174,9 +194,10 @@ class Fleet:
     def _finish(self, command_id: str, target_id: str) -> None:
         command, host = self.commands[command_id], self.hosts[target_id]
         key = command.order["revision"].get("s3Location", {}).get("key", "")
-        report = _report(command.order["events"], failed=key in host.fails, now=self.clock.now)
+        failed = key in host.fails or command.order["stage"] in host.fails_stages
+        report = _report(command.order["events"], failed=failed, now=self.clock.now)
         host.records[_stage(command)] = report
-        if report.status == "Succeeded":
+        if report.status == "Succeeded" and "ApplicationStart" in command.order["events"]:
             host.revision = key
         if host.answer_lost:
             self._see(command_id, target_id, Sighting(Sight.UNANSWERED, detail="SSM says TimedOut"))

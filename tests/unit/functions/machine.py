@@ -66,7 +66,8 @@ Walk = Generator[Pause, bool, Any]
 
 @dataclass
 class Execution:
-    """One execution: where it went, and how it ended (``SUCCEEDED``, ``FAILED``).
+    """One execution: where it went, and how it ended (``SUCCEEDED``, ``FAILED``, ``ABORTED`` from
+    outside).
 
     ``run`` goes to its end at once. ``walk`` gives the pauses to somebody who has more executions than one: what is
     sent back says whether the token was answered.
@@ -103,15 +104,17 @@ class Execution:
         """From the first state to the end, pause by pause."""
         name: str | None = self.definition["StartAt"]
         try:
-            while name is not None:
+            while name is not None and self.status == "RUNNING":
                 assert len(self.path) < MOST_STATES, f"no end: {self.path[-12:]}"
                 self.path.append(name)
                 self.before(name, self.state)
+                if self.status != "RUNNING":
+                    break
                 name = yield from self._step(name, self.definition["States"][name])
         except StepError as error:
             self.status, self.error = "FAILED", f"{error.error}: {error.cause}"
         else:
-            self.status = "SUCCEEDED"
+            self.status = "SUCCEEDED" if self.status == "RUNNING" else self.status  # or it was aborted
 
     def _step(self, name: str, state: Json) -> Walk:
         unknown = set(state) - KNOWN[state["Type"]]

@@ -9,6 +9,7 @@ from tests.unit.functions.world import Account, hosts
 
 TERMINAL = {"Succeeded", "Failed", "Stopped"}
 HALF = ("FLEET_PERCENT", 50)
+ON_ALARM = {"enabled": True, "events": ["DEPLOYMENT_STOP_ON_ALARM"]}
 ON_FAILURE = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
 
 
@@ -41,7 +42,25 @@ def stopped(**env: str) -> Account:
     return account
 
 
-SCENARIOS = {"succeeding": succeeding, "rolling back": rolling_back, "stopped": stopped}
+def alarmed(**env: str) -> Account:
+    account = Account(hosts(4), **env)
+    account.alarms.put("errors")
+    account.deploy("v1.zip", ("HOST_COUNT", 0))
+    account.run()
+    watched = {"names": ["errors"], "ignorePollFailure": False}
+    deployed = account.deploy("v2.zip", HALF, alarms=watched, autoRollback=ON_ALARM)
+    raised: list[float] = []
+
+    def raise_it_while_the_first_are_running(name: str, state: dict[str, Any]) -> None:
+        if name == "AwaitProgress" and state["deploymentId"] == deployed and not raised:
+            raised.append(account.now)
+            account.clock.at(account.now + 3, lambda: account.alarms.put("errors", "ALARM"))
+
+    account.before = raise_it_while_the_first_are_running
+    return account
+
+
+SCENARIOS = {"succeeding": succeeding, "rolling back": rolling_back, "stopped": stopped, "alarmed": alarmed}
 
 
 def outcome(account: Account) -> dict[str, Any]:

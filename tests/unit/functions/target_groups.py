@@ -55,12 +55,12 @@ class TargetGroup(Balancers):
 
     def not_healthy(self, balancers: Any, ids: Sequence[str]) -> dict[str, str]:
         self._there()
-        return {i: "unhealthy in target group 'web'" for i in ids if not self._is_healthy(i)}
+        return {i: "unhealthy in target group 'web'" for i in ids if not self.is_healthy(i)}
 
     def healthy(self) -> int:
-        return sum(self._is_healthy(each) for each in self.since)
+        return sum(self.is_healthy(each) for each in self.since)
 
-    def _is_healthy(self, target_id: str) -> bool:
+    def is_healthy(self, target_id: str) -> bool:
         since = self.since.get(target_id)
         return since is not None and since <= self.account.now and target_id not in self.sick
 

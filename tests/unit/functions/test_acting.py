@@ -21,7 +21,10 @@ def test_ports_to_the_customers_resources_get_their_clients_from_acting() -> Non
     acting = set(re.findall(r'self\.acting\.client\("(\w+)"\)', SOURCE.read_text()))
     assert not own & {"ec2", "elb", "elbv2", "autoscaling", "cloudwatch", "lambda", "ecs"}
     assert not acting & {"ssm", "s3", "dynamodb", "stepfunctions", "secretsmanager"}
-    assert {"ec2", "cloudwatch", "lambda", "ecs"} <= acting
+    assert {"cloudwatch", "lambda", "ecs"} <= acting
+    assert {"Balancers(self.acting.client)", "Instances(self.acting.client)"} <= set(
+        re.findall(r"\w+\(self\.acting\.client\)", SOURCE.read_text())
+    )
 
 
 def test_a_step_acts_for_its_deployment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,7 +205,7 @@ def test_a_stop_request_decides_on_the_rollback_or_leaves_it_to_the_settings(
     assert {h.revision for h in account.hosts.values()} == ({"v1.zip"} if rolls_back else {"v1.zip", "v2.zip"})
 
 
-@pytest.mark.parametrize("state", ["ValidateRevision", "SelectTargets", "EvaluateHealth", "PickBatch"])
+@pytest.mark.parametrize("state", ["ValidateRevision", "SelectTargets", "EvaluateHealth", "PickBatch", "SendCommands"])
 def test_a_stop_request_before_the_first_batch_touches_no_host(state: str) -> None:
     account = Account(hosts(3))
     deployed = account.deploy("v1.zip")

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from functions.notify_subscribers import app
-from tests.unit.functions import world
 from tests.unit.functions.subscribers import MORE_ENV, StreamingTable, Subscribers, record
 from tests.unit.functions.test_crashes import SCENARIOS, Deaths, Port
 from tests.unit.functions.world import ENV, Account, hosts
@@ -30,7 +29,7 @@ TRIGGERS = [{"triggerName": "all", "triggerTargetArn": TOPIC, "triggerEvents": E
 @pytest.fixture(autouse=True)
 def _streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """Accounts have tables with a stream, and deployments a trigger for everything."""
-    monkeypatch.setattr(world, "RecordingTable", StreamingTable)
+    monkeypatch.setattr(Account, "table_type", StreamingTable)
     deploy = Account.deploy
     monkeypatch.setattr(Account, "deploy", lambda *args, **more: deploy(*args, **{"triggers": TRIGGERS, **more}))
 

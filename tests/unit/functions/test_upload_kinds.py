@@ -31,7 +31,7 @@ def tarred(mode: str, content: bytes = b"version: 0.0\n", form: int = tarfile.PA
 
 
 def compressed(kind: str, data: bytes) -> bytes:
-    return {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}[kind](data)
+    return {"gzip": lambda body: gzip.compress(body, mtime=0), "bzip2": bz2.compress, "xz": lzma.compress}[kind](data)
 
 
 def registered(data: bytes, platform: str = "Server") -> tuple[list[str], list[str]]:

@@ -40,7 +40,9 @@ ENV = {
     "TIDEGATE_BALANCER_SECONDS": "600",
     "TIDEGATE_BALANCER_INTERVAL_SECONDS": "15",
     "TIDEGATE_DEPLOYMENT_SECONDS": "7200",
+    "TIDEGATE_BLUE_GREEN_SECONDS": "392400",
     "TIDEGATE_PASSES_PER_EXECUTION": "200",
+    "TIDEGATE_MAX_INSTANCES": "1000",
     "TIDEGATE_ACT_AS_SERVICE_ROLE": "never",
     "TIDEGATE_SERVICE_ROLE_ARNS": "arn:aws:iam::*:role/tidegate-*",
     "TIDEGATE_GITHUB_API_URL": "https://api.github.test",
@@ -82,7 +84,7 @@ class RecordingTable(MemoryTable):
         super().write(*writes)
         for write in writes:
             pk, sk = key_of(write.item) if isinstance(write, Put) else write.key
-            if sk == "DEP":
+            if sk == "DEP" and (pk, sk) in self._items:
                 course = self.courses.setdefault(pk[4:], [])
                 status = self._items[pk, sk]["status"]
                 if course[-1:] != [status]:
@@ -92,13 +94,16 @@ class RecordingTable(MemoryTable):
 class Account:
     """One account with application ``shop`` and its group ``prod``; ``env`` are settings that differ from ``ENV``."""
 
+    table_type = RecordingTable
+    fleet_type = Fleet
+
     def __init__(self, hosts: dict[str, Host], **env: str) -> None:
         self.env = ENV | env
         self.machine: Json = DEFINITION  # what executions are started with from now on
         self.clock = Clock(START)
-        self.table = RecordingTable()
+        self.table = self.table_type()
         self.hosts, self.orders, self.bundles = hosts, Orders(self.clock), Bundles()
-        self.fleet = Fleet(self.clock, hosts, self.orders)
+        self.fleet = self.fleet_type(self.clock, hosts, self.orders)
         self.fleet.ended = self._ended
         self.alarms = AlarmStates(self)
         self.queue: list[tuple[str, int]] = []
@@ -106,6 +111,16 @@ class Account:
         self.before: Callable[[str, Json], None] = lambda _name, _state: None
         self.signals_arrive = 1  # how often each of SSM's events is delivered
         self.ids = iter(f"d-{n:09d}" for n in range(1, 1000))
+        self.ports: dict[str, Any] = {
+            "table": self.table,
+            "run_command": self.fleet,
+            "instances": self.fleet,
+            "nodes": self.fleet,
+            "orders": self.orders,
+            "bundles": self.bundles,
+            "alarms": self.alarms,
+            "executions": self,
+        }
         self.runtime = self._runtime()
         Applications(self.table).create("shop", application_id="app-1", platform="Server", now=START)
         info = {
@@ -125,17 +140,7 @@ class Account:
         runtime = Runtime(self.env)
         runtime.clock = lambda: self.clock.now
         runtime.new_deployment_id = lambda: next(self.ids)  # type: ignore[method-assign]
-        ports = {
-            "table": self.table,
-            "run_command": self.fleet,
-            "instances": self.fleet,
-            "nodes": self.fleet,
-            "orders": self.orders,
-            "bundles": self.bundles,
-            "alarms": self.alarms,
-            "executions": self,
-        }
-        for name, port in ports.items():
+        for name, port in self.ports.items():
             setattr(runtime, name, wrapped(name, port))
         return runtime
 
@@ -154,6 +159,23 @@ class Account:
                 definition=self.machine,
             )
             self.queue.append((deployment_id, generation))
+
+    def status(self, deployment_id: str, generation: int) -> str | None:
+        found = self.executions.get(f"{deployment_id}-{generation}")
+        return found.status if found else None
+
+    def abort(self, deployment_id: str) -> None:
+        """What StopExecution does to the execution that a deployment has now."""
+        generation = self.deployment(deployment_id)["generation"]
+        self.executions[f"{deployment_id}-{generation}"].status = "ABORTED"
+
+    def sweep(self, after: float = 300) -> dict[str, dict[str, int]]:
+        """SweepDeployments, some time later; what it starts is run."""
+        self.clock.pass_time_until(self.now + after, lambda: False)
+        sweep_deployments = importlib.import_module("functions.sweep_deployments.app")
+        found: dict[str, dict[str, int]] = sweep_deployments.run({}, self.runtime)
+        self.run()
+        return found
 
     def wake(self, token: str) -> None:
         for execution in self.executions.values():

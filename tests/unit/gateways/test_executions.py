@@ -33,6 +33,20 @@ def test_an_execution_that_was_started_before_counts_as_started(stubbed: Stubs) 
     stub.assert_no_pending_responses()
 
 
+def test_the_status_of_an_execution_is_asked_by_its_name(stubbed: Stubs) -> None:
+    client, stub = stubbed("stepfunctions")
+    arn = MACHINE.replace("stateMachine", "execution") + ":d-1-2"
+    answer = {"executionArn": arn, "stateMachineArn": MACHINE, "status": "ABORTED", "startDate": 0}
+    stub.add_response("describe_execution", answer, {"executionArn": arn})
+    stub.add_client_error("describe_execution", "ExecutionDoesNotExist")
+    stub.add_client_error("describe_execution", "ThrottlingException", "says the service")
+    executions = Executions(client, MACHINE)
+    assert executions.status("d-1", 2) == "ABORTED"
+    assert executions.status("d-1", 3) is None
+    with pytest.raises(ThrottledError, match="says the service"):
+        executions.status("d-1", 3)
+
+
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
 def test_a_token_nobody_waits_on_counts_as_answered(stubbed: Stubs, code: str) -> None:
     client, stub = stubbed("stepfunctions")

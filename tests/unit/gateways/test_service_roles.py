@@ -201,12 +201,12 @@ def test_a_right_that_the_role_lacks_is_the_roles_fault_and_named(acting: Acting
     acting.act_for(ROLE, "d-1")
     Answers(acting.current("ec2"), 403, UNAUTHORIZED)
     with pytest.raises(RolePermissionsError) as caught:
-        Instances(acting.client("ec2")).selected_by(group)
+        Instances(acting.client).selected_by(group)
     assert all(word in str(caught.value) for word in (ROLE, "ec2:DescribeInstances", "(EC2)", "policies"))
     acting.act_for(None, "d-1")
     Answers(acting.current("ec2"), 403, UNAUTHORIZED)
     with pytest.raises(DeniedError, match="UnauthorizedOperation"):
-        Instances(acting.client("ec2")).selected_by(group)
+        Instances(acting.client).selected_by(group)
 
 
 def test_services_are_named_as_iam_names_them(acting: Acting) -> None:

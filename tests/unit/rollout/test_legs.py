@@ -256,7 +256,7 @@ def test_a_replacement_that_failed_to_install_is_given_no_traffic() -> None:
 
 
 def test_traffic_goes_back_to_the_originals_before_it_leaves_the_replacement() -> None:
-    legs = traffic_back_legs(3, 3, 2, 2, limit)
+    legs = traffic_back_legs(3, 3, 2, limit)
     cells = bytes([cell(Outcome.PENDING, Origin.UNHEALTHY)] * 6)
     roster = Roster(tuple(Member(each) for each in [*BLUES, *GREENS]))
     made = Plan(roster, Ledger(cells, 2, legs=legs), Decision("Plan", "PLANNED", "Back."))

@@ -58,6 +58,7 @@ _NAMES: Final[Mapping[type[store.StoreError], tuple[str, int]]] = {
     store.EcsServiceMappedError: ("ECSServiceMappingLimitExceededException", 400),
     store.DeploymentGroupBusyError: ("DeploymentLimitExceededException", 400),
     store.DeploymentCompletedError: ("DeploymentAlreadyCompletedException", 400),
+    store.NotWaitingError: ("DeploymentIsNotInReadyStateException", 400),
     store.HookCompletedError: ("LifecycleEventAlreadyCompletedException", 400),
     store.InvalidCursorError: ("InvalidNextTokenException", 400),
     store.ItemTooLargeError: ("ValidationException", 400),

@@ -11,7 +11,7 @@ from typing import Final
 _CONFIG_STAYS: Final = "a configuration that a group refers to cannot be deleted"
 _OUTLIVES: Final = "a deployment is read by its id and outlives its group and application"
 _IN_PLACE: Final = "only deployments in place are run so far, and those never wait to be continued"
-_ROLE: Final = "the role's ARN is checked for its form only: the coordinator acts under roles of its own"
+_ROLE: Final = "the role's ARN is checked for its form only; what else is wrong with it, deployments find out"
 _NOT_TAKEN: Final = "ARNs of configurations are answered by ArnNotSupportedException"
 _TOKENS: Final = {
     "OperationNotSupported": "tokens are kept in every Region",
@@ -72,9 +72,13 @@ NEVER: Final[Mapping[str, Mapping[str, str]]] = {
 DIFFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "BatchGetDeployments": ("100 ids a call, as AWS's quotas say; the API reference says 25.",),
     "CreateApplication": ("Quotas are counted just before: callers at the same time may go over them by a few.",),
+    "CreateDeployment": (
+        "'overrideAlarmConfiguration' is taken by POST /CreateDeploymentOverridingAlarms/<application>/<group> alone, "
+        "in place of the right to UpdateDeploymentGroup; POST /CreateDeployment/… answers AccessDeniedException.",
+    ),
     "CreateDeploymentConfig": ("As CreateApplication: the quota is counted just before.",),
     "CreateDeploymentGroup": (
-        "The service role is neither assumed nor looked at: Tidegate's functions have roles of their own.",
+        "The service role is neither assumed nor looked at; deployments act as it where the stack says so.",
         "As CreateApplication: the quota is counted just before.",
     ),
     "DeleteApplication": ("A live deployment runs on, without a group: it is not rolled back.",),

@@ -39,6 +39,26 @@ class Executions:
                 raise _AlreadyStartedError from error
             raise
 
+    def status(self, deployment_id: str, generation: int) -> str | None:
+        """A word of Step Functions for an execution (API: DescribeExecution, ``status``); None where there is none.
+
+        Executions are forgotten 90 days after their end.
+        """
+        arn = self._machine_arn.replace(":stateMachine:", ":execution:") + f":{deployment_id}-{generation}"
+        try:
+            with translated(f"looking at the execution of deployment {deployment_id}"):
+                return self._described(arn)
+        except _NoExecutionError:
+            return None
+
+    def _described(self, arn: str) -> str:
+        try:
+            return str(self._client.describe_execution(executionArn=arn)["status"])
+        except ClientError as error:
+            if error_code(error) == "ExecutionDoesNotExist":
+                raise _NoExecutionError from error
+            raise
+
     def wake(self, token: str) -> None:
         """Answer a task token; one that is no longer waited on counts as answered."""
         try:
@@ -54,6 +74,10 @@ class Executions:
             if error_code(error) in _ANSWERED:
                 raise _AlreadyStartedError from error
             raise
+
+
+class _NoExecutionError(Exception):
+    """There is no execution of this name."""
 
 
 class _AlreadyStartedError(Exception):

@@ -152,6 +152,7 @@ class Ledger:
     leg : number of the leg it is in
     leg_since : epoch seconds from which that leg's wait counts
     leg_open : the leg's wait is over, if it had one
+    silent : no instance's SSM agent has answered yet, nor was one refused for another reason
     """
 
     cells: bytes
@@ -166,6 +167,7 @@ class Ledger:
     leg: int = 0
     leg_since: float = 0.0
     leg_open: bool = False
+    silent: bool = False
 
     @property
     def way(self) -> tuple[Leg, ...]:
@@ -195,12 +197,29 @@ class Ledger:
         return Census.of(self.cells[first:last])
 
     @property
+    def waits_for(self) -> WaitKind | None:
+        """What the leg still waits for, if for anything."""
+        return self.current.wait.kind if self.waiting and self.current.wait is not None else None
+
+    @property
+    def status(self) -> str:
+        """The deployment's status while it goes on: Ready while its replacement instances wait for traffic."""
+        return "Ready" if self.waits_for is WaitKind.READY else "InProgress"
+
+    @property
     def overview(self) -> dict[str, int]:
-        """CodeDeploy's DeploymentOverview: targets that only wait for traffic are Ready."""
-        found = self.census().overview
-        if self.waiting and self.current.wait is not None and self.current.wait.kind is WaitKind.READY:
-            ready = self.census(self.current.first, self.current.last).pending
-            found |= {"Pending": found["Pending"] - ready, "Ready": ready}
+        """CodeDeploy's DeploymentOverview: targets that only wait for traffic are Ready.
+
+        Original instances have succeeded once their traffic is gone, whether they are ended or not.
+        """
+        found, leg = self.census().overview, self.current
+        here = self.census(leg.first, leg.last)
+        if self.waits_for is WaitKind.READY:
+            found |= {"Pending": found["Pending"] - here.pending, "Ready": here.pending}
+        if leg.only_ends:
+            left = {"Pending": here.pending, "InProgress": here.in_flight, "Skipped": here.skipped}
+            found |= {name: found[name] - number for name, number in left.items()}
+            found["Succeeded"] += sum(left.values())
         return found
 
     def positions(self, outcome: Outcome) -> list[int]:
@@ -214,6 +233,9 @@ class Ledger:
         for i in positions:
             cells[i] = cells[i] & kept | new
         return replace(self, cells=bytes(cells))
+
+
+_SORTS = tuple((int(outcome), healthy) for outcome in Outcome for healthy in (False, True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +259,9 @@ class Census:
     @classmethod
     def of(cls, cells: bytes) -> Census:
         """Count cells, in one pass over at most 256 distinct bytes."""
-        n = Counter[tuple[Outcome, bool]]()
+        n: dict[tuple[int, bool], int] = dict.fromkeys(_SORTS, 0)
         for byte, count in Counter(cells).items():
-            n[outcome_of(byte), origin_of(byte) is not Origin.UNHEALTHY] += count
+            n[byte & 0b111, byte & 0b11000 != Origin.UNHEALTHY << 3] += count
 
         def both(outcome: Outcome) -> int:
             return n[outcome, True] + n[outcome, False]
@@ -287,12 +309,14 @@ class Member:
     opted_in : carries the stack's opt-in tag, without which no command may be sent to it
     nodes : the managed nodes that answer to an on-premises instance's name; None for an EC2 instance, which is its own
     suffix : what an on-premises instance's ARN ends in
+    label : ``Blue`` or ``Green`` (`model.deployment.BLUE`, ``GREEN``), empty in place
     """
 
     target_id: str
     opted_in: bool = True
     nodes: tuple[str, ...] | None = None
     suffix: str = ""
+    label: str = ""
 
     @property
     def node_id(self) -> str:

@@ -90,6 +90,8 @@ class Leg:
     needs : what must have succeeded when the leg ends
     strict : the first failure ends the deployment (deregistration of an original fleet)
     wait : the pause before it
+    paces : its targets serve nobody yet, so ``keep`` only says how many go at a time: where as many failed before as
+        may fail, one still goes
     """
 
     name: str
@@ -100,6 +102,7 @@ class Leg:
     needs: Constraint | None = None
     strict: bool = False
     wait: Wait | None = None
+    paces: bool = False
 
     @property
     def positions(self) -> range:
@@ -110,6 +113,11 @@ class Leg:
     def events(self) -> tuple[str, ...]:
         """The events of all its stages."""
         return tuple(event for stage in self.stages for event in stage.events)
+
+    @property
+    def only_ends(self) -> bool:
+        """Whether its targets are only ended: for them the deployment is over."""
+        return bool(self.stages) and all(stage.kind is StageKind.TERMINATE for stage in self.stages)
 
     @property
     def installs(self) -> bool:
@@ -154,6 +162,7 @@ def to_item(leg: Leg) -> dict[str, Any]:
         "needs": leg.needs and constraint(leg.needs),
         "strict": leg.strict,
         "wait": leg.wait and [leg.wait.kind.value, leg.wait.seconds, leg.wait.stops],
+        **({"paces": True} if leg.paces else {}),
     }
 
 
@@ -176,4 +185,5 @@ def from_item(item: Mapping[str, Any]) -> Leg:
         needs=Constraint(*item["needs"]) if item["needs"] else None,
         strict=item["strict"],
         wait=Wait(WaitKind(wait[0]), wait[1], wait[2]) if wait else None,
+        paces=item.get("paces", False),
     )

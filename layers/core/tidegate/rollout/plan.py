@@ -79,6 +79,7 @@ def plan(
     outdated_for: str = "",
     stages: Sequence[Stage] = (Stage(ONLY_STAGE),),
     zonal: Zonal | None = None,
+    most: int | None = None,
 ) -> Plan:
     """Order the fleet of an in-place deployment, fix its minimum and lay out its way.
 
@@ -92,11 +93,14 @@ def plan(
     stages : what each target goes through
     zonal : one zone after another, in the order of their names; ``None`` for all at once. With on-premises
         instances, which are in no zone, nothing is begun
+    most : most hosts of a deployment, as the stack's parameter has it; ``None`` for any number
     """
     found = len(candidates)
     wanted = [c for c in candidates if not (outdated_for and c.healthy and c.revision_key == outdated_for)]
     ordered = sorted(wanted, key=lambda c: (c.zone if zonal else "", origin(c, last_good), c.target_id))
     total = len(ordered)
+    if most is not None and total > most:
+        return too_many(total, most, now)
     floor = minimum_healthy(*minimum, total)
     closing, decision = _verdict_on_fleet(found, total, floor, minimum, now)
     legs: tuple[Leg, ...] = (whole_fleet(total, floor, stages),)
@@ -111,9 +115,23 @@ def plan(
     cells = bytes(cell(Outcome.PENDING, origin(c, last_good)) for c in ordered)
     return Plan(
         roster=Roster(tuple(Member(c.target_id, c.opted_in, c.nodes, c.suffix) for c in ordered)),
-        ledger=Ledger(cells=cells, minimum=floor, closing=closing, changed_at=now, legs=legs, leg_since=now),
+        ledger=Ledger(
+            cells=cells, minimum=floor, closing=closing, changed_at=now, legs=legs, leg_since=now, silent=True
+        ),
         decision=decision,
     )
+
+
+def too_many(total: int, most: int, now: float) -> Plan:
+    """A plan without targets: a fleet that is too large is not written down either."""
+    reason = (
+        f"The deployment group selects {count(total, 'instance')}, and a deployment may have {most} at most. Raise the "
+        "stack's parameter MaxInstances, or split the deployment group by its tags."
+    )
+    code = ErrorCode.OVER_MAX_INSTANCES
+    closing = Closing("Failed", code, reason, now)
+    ledger = Ledger(b"", 0, closing=closing, changed_at=now, leg_since=now)
+    return Plan(Roster(()), ledger, Decision("Plan", code, reason, {"total": total, "most": most}))
 
 
 def _verdict_without_zone(boxes: Sequence[str], planned: Decision, now: float) -> tuple[Closing, Decision]:
@@ -156,8 +174,8 @@ def _verdict_on_fleet(
         code = ErrorCode.NO_INSTANCES
         reason = (
             "No instance matches the deployment group: no running or stopped EC2 instance and no registered "
-            "on-premises instance carries its tags. "
-            "Tag the instances, or correct the group's tag filters."
+            "on-premises instance carries its tags, and no instance is in service in an Auto Scaling group of its. "
+            "Tag the instances, or correct the group's tag filters or Auto Scaling groups."
         )
     elif total == 0:
         reason = f"Nothing is to be done: all {count(found, 'instance')} already run this revision."

@@ -57,6 +57,17 @@ def merged_events(
     return events
 
 
+def not_ended(events: Sequence[Mapping[str, Any]], message: str) -> LifecycleEvents:
+    """The events of an original instance that could not be terminated: the last of them tells why.
+
+    >>> not_ended([{"lifecycleEventName": "AfterBlockTraffic", "status": "Succeeded"}], "protected")[0]["status"]
+    'Failed'
+    """
+    *before, last = (dict(event) for event in events)
+    why = {"errorCode": "UnknownError", "scriptName": "", "message": message, "logTail": ""}
+    return [*before, {**last, "status": "Failed", "diagnostics": why}]
+
+
 def ended_events(events: Sequence[str], report: HostReport | None, message: str) -> LifecycleEvents:
     """The events of a target that ended: as reported, those that were not run Skipped.
 

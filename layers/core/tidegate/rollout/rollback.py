@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidegate.model.deployment import ROLLBACK_CREATOR, ErrorCode
+from tidegate.rollout.blue_green import Traffic
 
 _ENDS = ("Failed", "Stopped")
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackPlan:
-    """``wanted``: a new deployment of ``last_good`` is to be made. ``code`` and ``reason`` say why or why not."""
+    """``wanted``: a new deployment of ``last_good`` is to be made. ``code`` and ``reason`` say why or why not.
+
+    ``traffic_back``: it installs nothing, but gives the original instances their traffic back (blue/green).
+    """
 
     wanted: bool
     code: str
     reason: str
     last_good: Mapping[str, Any] | None = None
+    traffic_back: bool = False
 
 
 def plan_rollback(
@@ -27,6 +32,7 @@ def plan_rollback(
     code: str,
     last_good: Mapping[str, Any] | None,
     attempted: int,
+    traffic: Traffic | None = None,
 ) -> RollbackPlan | None:
     """Decide on the rollback of a deployment that ends with ``status`` and the error ``code``.
 
@@ -35,6 +41,7 @@ def plan_rollback(
     deployment : the deployment item (``docs/data-model.md``): ``autoRollback``, ``stop``, ``creator``, ``revisionKey``
     last_good : the group's ``lastGood``: the last deployment that succeeded
     attempted : how many targets were set going
+    traffic : of a blue/green deployment to servers, who has it; None for others
 
     Returns
     -------
@@ -46,6 +53,8 @@ def plan_rollback(
         return RollbackPlan(
             False, "ROLLBACK_OF_ROLLBACK", "This deployment is itself a rollback; it is not rolled back."
         )
+    if traffic is not None:
+        return _traffic_back(traffic, last_good)
     if not last_good:
         reason = "There is nothing to roll back to: no deployment of this group has succeeded yet."
         return RollbackPlan(False, "NO_LAST_GOOD", reason)
@@ -57,6 +66,21 @@ def plan_rollback(
         return RollbackPlan(False, "SAME_REVISION", reason)
     reason = f"Rolling back to the revision of {last_good['deploymentId']}, the group's last successful deployment."
     return RollbackPlan(True, "ROLLBACK", reason, last_good)
+
+
+def _traffic_back(traffic: Traffic, last_good: Mapping[str, Any] | None) -> RollbackPlan:
+    """Whether traffic is given back to the original instances, which run what they ran before."""
+    if traffic is Traffic.ORIGINALS:
+        reason = "No traffic was moved: the original instances serve all of it, and nothing is rolled back."
+        return RollbackPlan(False, "TRAFFIC_NOT_MOVED", reason)
+    if traffic is Traffic.REPLACEMENT_ALONE:
+        reason = (
+            "There is nothing to go back to: the end of the original instances has begun. The replacement instances "
+            "keep the traffic; deploy the earlier revision again if it is needed."
+        )
+        return RollbackPlan(False, "ORIGINALS_GONE", reason)
+    reason = "Traffic goes back to the original instances, which were not changed; the replacement instances are kept."
+    return RollbackPlan(True, "TRAFFIC_BACK", reason, last_good, traffic_back=True)
 
 
 def _event(status: str, code: str) -> str:

@@ -21,6 +21,7 @@ class Rules:
     flight_size : most targets of one command (SSM: 50)
     balancer_interval : seconds between two looks at targets that balancers drain or check
     most_asks : how often a host is asked what became of its command before it counts as lost
+    revived_at : when the sweep carried it on, epoch seconds: until then nobody was there to send anything
     """
 
     started_at: float = 0.0
@@ -34,6 +35,7 @@ class Rules:
     flight_size: int = 50
     balancer_interval: float = 15.0
     most_asks: int = 3
+    revived_at: float = 0.0
 
     def heartbeat(self, quiet: float) -> float:
         """How long to wait when nothing has changed for ``quiet`` seconds: as long again, within bounds.

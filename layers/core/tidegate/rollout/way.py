@@ -76,21 +76,21 @@ def in_place_stages(
     )
 
 
-def allow_stages(limit: Limit, prefix: str = "") -> tuple[Stage, ...]:
+def allow_stages(limit: Limit, balancer_limit: float = BALANCER_LIMIT) -> tuple[Stage, ...]:
     """The stages that give traffic to a target of a blue/green deployment."""
     return (
-        _host(f"{prefix}before-allow", BEFORE_ALLOW, limit),
-        Stage(f"{prefix}allow", StageKind.ALLOW, ("AllowTraffic",), BALANCER_LIMIT),
-        _host(f"{prefix}after-allow", AFTER_ALLOW, limit),
+        _host("before-allow", BEFORE_ALLOW, limit),
+        Stage("allow", StageKind.ALLOW, ("AllowTraffic",), balancer_limit),
+        _host("after-allow", AFTER_ALLOW, limit),
     )
 
 
-def block_stages(limit: Limit, prefix: str = "") -> tuple[Stage, ...]:
+def block_stages(limit: Limit, balancer_limit: float = BALANCER_LIMIT) -> tuple[Stage, ...]:
     """The stages that take traffic from a target of a blue/green deployment."""
     return (
-        _host(f"{prefix}before-block", BEFORE_BLOCK, limit),
-        Stage(f"{prefix}block", StageKind.BLOCK, ("BlockTraffic",), BALANCER_LIMIT),
-        _host(f"{prefix}after-block", AFTER_BLOCK, limit),
+        _host("before-block", BEFORE_BLOCK, limit),
+        Stage("block", StageKind.BLOCK, ("BlockTraffic",), balancer_limit),
+        _host("after-block", AFTER_BLOCK, limit),
     )
 
 
@@ -138,9 +138,32 @@ class BlueGreen:
     ready_wait: float | None = None
     terminate_after: float | None = None
 
+    @classmethod
+    def of(cls, config: Mapping[str, Mapping[str, object]]) -> BlueGreen:
+        """From the API's ``blueGreenDeploymentConfiguration``, which gives minutes.
+
+        >>> BlueGreen.of({"deploymentReadyOption": {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": 30},
+        ...     "terminateBlueInstancesOnDeploymentSuccess": {"action": "KEEP_ALIVE"}})
+        BlueGreen(ready_wait=1800.0, terminate_after=None)
+        """
+        ready = config.get("deploymentReadyOption") or {}
+        end = config.get("terminateBlueInstancesOnDeploymentSuccess") or {}
+        waits, ends = ready.get("actionOnTimeout") == "STOP_DEPLOYMENT", end.get("action") == "TERMINATE"
+        return cls(
+            ready_wait=float(str(ready.get("waitTimeInMinutes", 0))) * 60 if waits else None,
+            terminate_after=float(str(end.get("terminationWaitTimeInMinutes", 0))) * 60 if ends else None,
+        )
+
 
 def blue_green_legs(
-    green: int, blue: int, minimum: int, blue_minimum: int, how: BlueGreen, host_events: Sequence[str], limit: Limit
+    green: int,
+    blue: int,
+    minimum: int,
+    blue_minimum: int,
+    how: BlueGreen,
+    host_events: Sequence[str],
+    limit: Limit,
+    balancer_limit: float = BALANCER_LIMIT,
 ) -> tuple[Leg, ...]:
     """Install on the replacement, wait, give it the traffic, take it from the originals, wait, end them.
 
@@ -154,13 +177,23 @@ def blue_green_legs(
     ready = None if how.ready_wait is None else Wait(WaitKind.READY, how.ready_wait, stops=True)
     legs = [
         Leg("install on the replacement", 0, green, (_host("host", host_events, limit),), keep, needs),
-        Leg("traffic to the replacement", 0, green, allow_stages(limit), keep, needs, wait=ready),
+        Leg(
+            "traffic to the replacement",
+            0,
+            green,
+            allow_stages(limit, balancer_limit),
+            keep,
+            needs,
+            wait=ready,
+            paces=True,
+        ),
     ]
     last = green + blue
     if blue:
         pace = (Constraint(green, last, blue_minimum, "the original fleet"),)
         all_of_them = Constraint(green, last, blue, "the original fleet")
-        legs.append(Leg("traffic from the originals", green, last, block_stages(limit), pace, all_of_them, strict=True))
+        stages = block_stages(limit, balancer_limit)
+        legs.append(Leg("traffic from the originals", green, last, stages, pace, all_of_them, strict=True))
         if how.terminate_after is not None:
             ending = Stage("terminate", StageKind.TERMINATE, (), BALANCER_LIMIT)
             wait = Wait(WaitKind.TERMINATION, how.terminate_after)
@@ -168,26 +201,19 @@ def blue_green_legs(
     return tuple(legs)
 
 
-def traffic_back_legs(blue: int, green: int, blue_minimum: int, green_minimum: int, limit: Limit) -> tuple[Leg, ...]:
-    """The rollback of a blue/green deployment: traffic to the originals, then from the replacement."""
-    last = blue + green
-    return (
-        Leg(
-            "traffic to the originals",
-            0,
-            blue,
-            allow_stages(limit),
-            (Constraint(0, blue, blue_minimum, "the original fleet"),),
-            Constraint(0, blue, max(1, blue_minimum), "the original fleet"),
-        ),
-        Leg(
-            "traffic from the replacement",
-            blue,
-            last,
-            block_stages(limit),
-            (Constraint(blue, last, green_minimum, "the replacement fleet"),),
-        ),
-    )
+def traffic_back_legs(
+    blue: int, green: int, blue_minimum: int, limit: Limit, balancer_limit: float = BALANCER_LIMIT
+) -> tuple[Leg, ...]:
+    """The rollback of a blue/green deployment: traffic to the originals, then from the replacement.
+
+    All of them together: nothing is taken out that serves, and there is hurry. So many originals must have traffic
+    again before it is taken from the first replacement instance; one that does not let go of it fails alone.
+    """
+    there, last = Constraint(0, blue, max(1, blue_minimum), "the original fleet"), blue + green
+    legs = [Leg("traffic to the originals", 0, blue, allow_stages(limit, balancer_limit), needs=there)]
+    if green:
+        legs.append(Leg("traffic from the replacement", blue, last, block_stages(limit, balancer_limit), needs=there))
+    return tuple(legs)
 
 
 def _host(name: str, events: Sequence[str], limit: Limit) -> Stage:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tidegate.model.deployment import ROLLBACK_CREATOR
-from tidegate.store.table import All, Condition, Equals, Item, Key, OneOf, sort_time
+from tidegate.model.names import DEFAULT_CONFIGS
+from tidegate.store.table import Absent, All, Condition, Equals, Item, Key, OneOf, Put, sort_time
 
 LIVE_STATUSES: Final = ("Created", "Queued", "InProgress", "Baking", "Ready")
 OVERVIEW: Final = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready")
@@ -15,6 +16,18 @@ OVERVIEW: Final = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "R
 def deployment_key(deployment_id: str) -> Key:
     """Key of a deployment's item."""
     return f"DEP#{deployment_id}", "DEP"
+
+
+def live_key(deployment_id: str) -> Key:
+    """Key of the mark that a deployment is live: what the sweep reads, so that it finds those without an execution."""
+    return "LIVE", deployment_id
+
+
+def made(deployment: Mapping[str, Any]) -> list[Put]:
+    """The writes of a new deployment: its item, which must be absent, and the mark that it is live."""
+    item = with_keys(deployment)
+    pk, sk = live_key(item["deploymentId"])
+    return [Put(item, Absent()), Put({"PK": pk, "SK": sk, "createTime": item["createTime"]})]
 
 
 def with_keys(deployment: Mapping[str, Any]) -> Item:
@@ -57,30 +70,56 @@ def rollback_deployment(
         "blueGreenDeploymentConfiguration",
         "ecsServices",
         "serviceRoleArn",
+        "ec2DeploymentOptions",
         "ignoreApplicationStopFailures",
         "caller",
         "triggers",
     )
     old = failed["deploymentId"]
-    return {name: failed[name] for name in kept if name in failed} | {
-        "deploymentId": deployment_id,
-        "location": last_good["location"],
-        "revisionKey": last_good["revisionKey"],
-        "fileExistsBehavior": last_good.get("fileExistsBehavior", "DISALLOW"),
-        "status": "Created",
-        "creator": ROLLBACK_CREATOR,
-        "description": f"Deployment created by the automatic rollback of deployment {old}",
-        "createTime": now,
-        "updateOutdatedInstancesOnly": False,
-        "autoRollback": {"enabled": False, "events": []},
-        "overview": dict.fromkeys(OVERVIEW, 0),
-        "rollback": {
-            "rollbackTriggeringDeploymentId": old,
-            "rollbackMessage": f"Deployment {deployment_id} is triggered to roll back deployment {old}.",
-        },
-        "previousRevision": failed["location"],
-        "generation": 1,
-    }
+    return (
+        {name: failed[name] for name in kept if name in failed}
+        | _shifting_back(failed)
+        | {
+            "deploymentId": deployment_id,
+            "location": last_good["location"],
+            "revisionKey": last_good["revisionKey"],
+            "fileExistsBehavior": last_good.get("fileExistsBehavior", "DISALLOW"),
+            "status": "Created",
+            "creator": ROLLBACK_CREATOR,
+            "description": f"Deployment created by the automatic rollback of deployment {old}",
+            "createTime": now,
+            "updateOutdatedInstancesOnly": False,
+            "autoRollback": {"enabled": False, "events": []},
+            "overview": dict.fromkeys(OVERVIEW, 0),
+            "rollback": {
+                "rollbackTriggeringDeploymentId": old,
+                "rollbackMessage": f"Deployment {deployment_id} is triggered to roll back deployment {old}",
+            },
+            "previousRevision": failed["location"],
+            "generation": 1,
+        }
+    )
+
+
+def traffic_back_deployment(
+    failed: Mapping[str, Any], last_good: Mapping[str, Any], *, deployment_id: str, now: float
+) -> Item:
+    """The deployment that gives the original instances of a blue/green deployment their traffic back.
+
+    It installs nothing, so the group needs no last good deployment; without one it bears the revision of ``failed``.
+    The parameters are those of :func:`rollback_deployment`.
+    """
+    good = last_good or {name: failed[name] for name in ("location", "revisionKey")}
+    found = rollback_deployment(failed, good, deployment_id=deployment_id, now=now)
+    return found | {"trafficBackOf": failed["deploymentId"]}
+
+
+def _shifting_back(failed: Mapping[str, Any]) -> dict[str, Any]:
+    """Traffic between versions goes back all at once, whatever the failed one's configuration (seen of CodeDeploy)."""
+    platform = failed.get("computePlatform", "Server")
+    if platform == "Server":
+        return {}
+    return {"deploymentConfigName": DEFAULT_CONFIGS[platform], "trafficRouting": {"type": "AllAtOnce"}}
 
 
 def last_info(deployment: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tidegate.model.deployment import TERMINAL
+from tidegate.model.deployment import TERMINAL, TERMINATION_WAIT_STARTED
+from tidegate.model.legs import WaitKind
 from tidegate.store.alarm_watches import watches_of
 from tidegate.store.deployment_items import (
     LIVE_STATUSES,
     OVERVIEW,
     deployment_key,
     last_info,
+    live_key,
+    made,
     rollback_deployment,
     still_live,
+    traffic_back_deployment,
     with_keys,
 )
 from tidegate.store.endings import Ending
@@ -25,6 +29,7 @@ from tidegate.store.errors import (
     DeploymentGroupBusyError,
     DeploymentGroupNotFoundError,
     DeploymentNotFoundError,
+    NotWaitingError,
     StaleGenerationError,
     StoreError,
     TableBusyError,
@@ -32,15 +37,14 @@ from tidegate.store.errors import (
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
 from tidegate.store.table import (
-    Absent,
     All,
     AttributeAbsent,
     Cursor,
+    Delete,
     Equals,
     Item,
     OneOf,
     Page,
-    Put,
     Table,
     Update,
     sort_time,
@@ -53,10 +57,12 @@ __all__ = [
     "Finished",
     "deployment_key",
     "rollback_deployment",
+    "traffic_back_deployment",
     "with_keys",
 ]
 
 _TRIES: Final = 5
+_LIVE_PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +109,21 @@ class Deployments:
             Another deployment holds the lock.
         """
         application, group = deployment["applicationName"], deployment["deploymentGroupName"]
-        item, now = with_keys(deployment), deployment["createTime"]
+        (item_put, mark), now = made(deployment), deployment["createTime"]
         location = registered_as or deployment["location"]
         free = All(Equals("deploymentGroupId", deployment["deploymentGroupId"]), AttributeAbsent("live"))
-        lock = {"live": deployment["deploymentId"], "lastAttempted": last_info(item)}
+        lock = {"live": deployment["deploymentId"], "lastAttempted": last_info(deployment)}
         try:
             self._table.write(
-                Put(item, Absent()),
+                item_put,
                 Update(group_key(application, group), set=lock, condition=free),
                 revision_use(application, location, description=revision_description, now=now),
+                mark,
                 *watches_of(deployment),
             )
         except ConditionFailedError as error:
             raise self._creation_error(error, deployment) from None
-        return item
+        return dict(item_put.item)
 
     def _creation_error(self, error: ConditionFailedError, deployment: Mapping[str, Any]) -> StoreError:
         application, group = deployment["applicationName"], deployment["deploymentGroupName"]
@@ -165,6 +172,46 @@ class Deployments:
         span = (sort_time(earliest or 0), sort_time(99999999999.999 if latest is None else latest) + "$")
         return self._table.query(pk, between=span, index=index, descending=True, limit=limit, start=start)
 
+    def live_ids(self, after: str) -> Iterator[list[str]]:
+        """Pages of the ids of all live deployments, those behind ``after`` first.
+
+        Whoever does not come to the end of them begins elsewhere the next time.
+        """
+        pk = live_key("")[0]
+        for span in ((after + "!", "~"), ("!", after)):
+            start: Cursor | None = None
+            while True:
+                page = self._table.query(pk, between=span, limit=_LIVE_PAGE, start=start)
+                yield [item["SK"] for item in page.items]
+                start = page.next
+                if start is None:
+                    break
+
+    def unmark(self, deployment_id: str) -> bool:
+        """Take away what a deployment that has ended, or is not there, may still hold: its mark and its group's lock.
+
+        Its end takes both away, so nothing is found but where the table was restored or changed by hand.
+
+        Returns
+        -------
+        Whether a lock was released.
+        """
+        deployment = self._table.get(deployment_key(deployment_id))
+        if deployment is not None and deployment["status"] not in TERMINAL:
+            return False
+        released = deployment is not None and self._released(deployment)
+        self._table.write(Delete(live_key(deployment_id)))
+        return released
+
+    def _released(self, deployment: Mapping[str, Any]) -> bool:
+        group = group_key(deployment["applicationName"], deployment["deploymentGroupName"])
+        held = Equals("live", deployment["deploymentId"])
+        try:
+            self._table.write(Update(group, remove=("live",), condition=held))
+        except ConditionFailedError:
+            return False
+        return True
+
     def request_stop(self, deployment_id: str, *, now: float, auto_rollback: bool | None, by: str) -> Item:
         """Record that the deployment is to stop. The first request counts; more of them change nothing.
 
@@ -194,6 +241,32 @@ class Deployments:
                 Update(deployment_key(deployment_id), set_if_absent={"stop": stop}, condition=live)
             )
         except ConditionFailedError as error:
+            raise _why_not(deployment_id, error.item, None) from None
+
+    def request_continue(self, deployment_id: str, wait: str) -> Item:
+        """Record that a wait of a live deployment is over. Asked again, nothing changes.
+
+        Parameters
+        ----------
+        wait
+            ``READY_WAIT`` or ``TERMINATION_WAIT`` (API: DeploymentWaitType).
+
+        Raises
+        ------
+        DeploymentNotFoundError
+        DeploymentCompletedError
+            It has ended.
+        NotWaitingError
+            It does not wait for that now.
+        """
+        waits = Equals("status", "Ready") if wait == WaitKind.READY else Equals(TERMINATION_WAIT_STARTED, True)
+        condition = All(OneOf("status", LIVE_STATUSES), waits)
+        update = Update(deployment_key(deployment_id), add_to_set={"continued": {wait}}, condition=condition)
+        try:
+            return self._table.update_returning(update)
+        except ConditionFailedError as error:
+            if error.item is not None and error.item["status"] in LIVE_STATUSES:
+                raise NotWaitingError(deployment_id, error.item["status"], wait) from None
             raise _why_not(deployment_id, error.item, None) from None
 
     def amend(
@@ -279,7 +352,7 @@ class Deployments:
                 raise StaleGenerationError(deployment_id, generation)
             group = self._table.get(group_key(deployment["applicationName"], deployment["deploymentGroupName"]))
             holds = group is not None and group.get("live") == deployment_id
-            writes = ending.with_group(deployment) if holds else ending.without_group(deployment)
+            writes = ending.with_group(deployment, group) if group and holds else ending.without_group(deployment)
             try:
                 self._table.write(*writes)
             except ConditionFailedError:

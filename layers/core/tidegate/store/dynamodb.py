@@ -235,7 +235,7 @@ class DynamoTable:
                 raise TableUnavailableError(f"DynamoDB could not be asked: {error}") from error
             if attempt < ATTEMPTS - 1:
                 self._sleep(min(LONGEST_DELAY, FIRST_DELAY * 2**attempt) * self._jitter())
-        raise TableBusyError(f"Table {self._name} stayed busy through {ATTEMPTS} tries: {reason}.")
+        raise TableBusyError(f"The Amazon DynamoDB table {self._name} stayed busy through {ATTEMPTS} tries: {reason}.")
 
 
 def _domain_error(error: ClientError) -> TableError:

@@ -8,11 +8,12 @@ from typing import Any
 
 from tidegate.model.deployment import RESTART
 from tidegate.model.names import revision_key
+from tidegate.model.selection import INSTANCE_SELECTORS, selectors_of
 from tidegate.store.alarm_watches import watches_ended
-from tidegate.store.deployment_items import deployment_key, last_info, still_live, with_keys
+from tidegate.store.deployment_items import deployment_key, last_info, live_key, made, still_live
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
-from tidegate.store.table import Absent, All, Equals, Item, Put, Update, Write
+from tidegate.store.table import All, Condition, Delete, Equals, Item, Update, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +28,20 @@ class Ending:
     rollback_message: str | None
     generation: int | None
 
-    def with_group(self, deployment: Item) -> list[Write]:
+    def with_group(self, deployment: Item, group: Item) -> list[Write]:
         """The writes that end a deployment which holds its group's lock."""
-        writes: list[Write] = [self._of_deployment(deployment, alone=False), self._of_group(deployment)]
-        writes += watches_ended(deployment)
+        writes: list[Write] = [self._of_deployment(deployment, alone=False), self._of_group(deployment, group)]
+        writes += _marks_ended(deployment)
         if self.rollback:
             application, location = self.rollback["applicationName"], self.rollback["location"]
             description = f"Registered by deployment {self.rollback['deploymentId']}"
-            writes.append(Put(with_keys(self.rollback), Absent()))
+            writes += made(self.rollback)
             writes.append(revision_use(application, location, description=description, now=self.now))
         return writes
 
     def without_group(self, deployment: Item) -> list[Write]:
         """The writes that end a deployment whose group is gone or has another lock; nothing is rolled back."""
-        return [self._of_deployment(deployment, alone=True), *watches_ended(deployment)]
+        return [self._of_deployment(deployment, alone=True), *_marks_ended(deployment)]
 
     def _of_deployment(self, deployment: Item, *, alone: bool) -> Update:
         changes: dict[str, Any] = {"status": self.status, "completeTime": self.now}
@@ -67,7 +68,7 @@ class Ending:
             return {"rollbackMessage": message}
         return {"rollbackMessage": self.rollback_message} if self.rollback_message else {}
 
-    def _of_group(self, deployment: Item) -> Update:
+    def _of_group(self, deployment: Item, group: Item) -> Update:
         ended = deployment | {"status": self.status, "completeTime": self.now}
         changes: dict[str, Any] = {"lastAttempted": last_info(self.rollback or ended)}
         remove: Collection[str] = ("live",)
@@ -75,8 +76,9 @@ class Ending:
             changes["live"], remove = self.rollback["deploymentId"], ()
         if self.status == "Succeeded":
             changes["lastSuccessful"] = last_info(ended)
-        # A restart installs nothing: what is good stays the deployment that did.
-        if self.status == "Succeeded" and deployment.get("deploymentMode") != RESTART:
+        # A restart and the way back of blue/green install nothing: what is good stays the deployment that did.
+        installs = deployment.get("deploymentMode") != RESTART and "trafficBackOf" not in deployment
+        if self.status == "Succeeded" and installs:
             changes |= {
                 "targetRevision": deployment["location"],
                 "lastGood": {
@@ -86,5 +88,24 @@ class Ending:
                     "fileExistsBehavior": deployment.get("fileExistsBehavior", "DISALLOW"),
                 },
             }
+        condition: Condition = Equals("live", deployment["deploymentId"])
+        if (moved := self._moved(deployment, group["info"])) is not None:
+            changes["info"], condition = moved, All(condition, Equals("info", group["info"]))
         key = group_key(deployment["applicationName"], deployment["deploymentGroupName"])
-        return Update(key, set=changes, remove=remove, condition=Equals("live", deployment["deploymentId"]))
+        return Update(key, set=changes, remove=remove, condition=condition)
+
+    def _moved(self, deployment: Item, info: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The group's settings once a blue/green deployment has succeeded: the replacement instances are its own.
+
+        Who has changed what the group selects meanwhile has the last word.
+        """
+        moves = deployment.get("selection")
+        if self.status != "Succeeded" or moves is None or selectors_of(info) != moves["from"]:
+            return None
+        kept = {name: value for name, value in info.items() if name not in INSTANCE_SELECTORS}
+        return {**kept, "ec2TagFilters": [], "autoScalingGroups": [], **moves["to"]}
+
+
+def _marks_ended(deployment: Item) -> list[Write]:
+    """Take away what marks a live deployment."""
+    return [Delete(live_key(deployment["deploymentId"])), *watches_ended(deployment)]

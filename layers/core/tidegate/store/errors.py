@@ -11,7 +11,7 @@
     │   └── InvalidCursorError         a paging position that does not belong to the query
     ├── NotFoundError
     │   ├── ApplicationNotFoundError · DeploymentGroupNotFoundError · DeploymentConfigNotFoundError
-    │   ├── RevisionNotFoundError · DeploymentNotFoundError · HookNotFoundError
+    │   ├── RevisionNotFoundError · DeploymentNotFoundError · LedgerGoneError · HookNotFoundError
     │   └── InstanceNotRegisteredError on-premises: unknown, or deregistered
     └── ConflictError
         ├── ApplicationExistsError · DeploymentGroupExistsError · DeploymentConfigExistsError
@@ -22,6 +22,7 @@
         ├── DeploymentGroupBusyError   the group has a live deployment
         ├── DeploymentExistsError      a deployment with this id is there already
         ├── DeploymentCompletedError   the deployment has ended
+        ├── NotWaitingError            the deployment does not wait for what is to be continued
         ├── HookCompletedError         the execution of a lifecycle hook was answered before
         └── StaleGenerationError       an execution that is no longer the deployment's own wanted to write
 """
@@ -108,6 +109,16 @@ class RevisionNotFoundError(NotFoundError):
 
     def __init__(self, application: str) -> None:
         super().__init__(f"The revision is not registered with application '{application}'.")
+
+
+class LedgerGoneError(NotFoundError):
+    """A deployment that is under way has lost its ledger, or never got one."""
+
+    def __init__(self, deployment_id: str) -> None:
+        super().__init__(
+            f"The ledger of the deployment {deployment_id} is not in the table, so it is not known which of its "
+            "instances are done. Deploy again."
+        )
 
 
 class DeploymentNotFoundError(NotFoundError):
@@ -239,6 +250,15 @@ class DeploymentCompletedError(ConflictError):
     def __init__(self, deployment_id: str, status: str) -> None:
         super().__init__(f"The deployment '{deployment_id}' has already ended with status {status}.")
         self.status = status
+
+
+class NotWaitingError(ConflictError):
+    """The deployment does not wait for what somebody wants to be over."""
+
+    def __init__(self, deployment_id: str, status: str, wait: str) -> None:
+        originals = "while its original instances wait to be terminated"
+        when = "while it is Ready" if wait == "READY_WAIT" else originals
+        super().__init__(f"Deployment '{deployment_id}' is {status}; a {wait} can be continued {when}.")
 
 
 class HookCompletedError(ConflictError):

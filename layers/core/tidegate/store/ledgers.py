@@ -8,10 +8,12 @@ from typing import Any
 
 from tidegate.model import legs
 from tidegate.model.decisions import Decision
+from tidegate.model.deployment import TERMINATION_WAIT_STARTED
 from tidegate.model.ledger import Closing, Flight, Ledger, Member, Purpose, Roster
-from tidegate.store.deployment_items import LIVE_STATUSES
+from tidegate.model.legs import WaitKind
+from tidegate.store.deployment_items import LIVE_STATUSES, still_live
 from tidegate.store.errors import ConditionFailedError, ConflictError, StaleGenerationError
-from tidegate.store.table import Absent, All, Equals, OneOf, Put, Table, Update, Write
+from tidegate.store.table import Absent, All, Check, Equals, OneOf, Put, Table, Update, Write
 
 SHARD = 1000  # targets a shard: a byte each in the ledger, an id each in the roster
 
@@ -26,6 +28,11 @@ class Loaded:
 
     ledger: Ledger
     version: int
+
+    @classmethod
+    def nothing(cls, decisions: int = 0) -> Loaded:
+        """What stands for the ledger of a deployment that has none; so many decisions were told without one."""
+        return cls(Ledger(b"", 0, decisions=decisions), 0)
 
 
 class Ledgers:
@@ -107,7 +114,7 @@ class Ledgers:
         )
         overview = Update(
             (pk, "DEP"),
-            set={"overview": ledger.overview},
+            set={"overview": ledger.overview, **_progress(before.ledger, ledger)},
             condition=All(Equals("generation", generation), OneOf("status", LIVE_STATUSES)),
         )
         try:
@@ -119,6 +126,44 @@ class Ledgers:
                 f"The ledger of {deployment_id} has moved on from version {before.version}."
             ) from error
         return Loaded(ledger, before.version + 1)
+
+    def take_over(
+        self,
+        deployment_id: str,
+        generation: int,
+        before: Loaded,
+        changes: Mapping[str, Any],
+        decisions: Sequence[Decision],
+        now: float,
+    ) -> None:
+        """Give a deployment to its next generation, with the reasons, in one transaction.
+
+        Parameters
+        ----------
+        generation : the one that has it
+        before : the ledger; of version 0 where there is none yet
+        changes : attributes of the deployment that go with it
+
+        Raises
+        ------
+        StaleLedgerError, StaleGenerationError
+            Somebody else has it, or it has ended.
+        """
+        pk = f"DEP#{deployment_id}"
+        ledger, puts = number_decisions(deployment_id, before.ledger, decisions, now)
+        raised = {**changes, "generation": generation + 1, "generationTime": now}
+        writes: list[Write] = [Update((pk, "DEP"), set=raised, condition=still_live(generation))]
+        if before.version:
+            head = {"PK": pk, "SK": "LEDGER", "version": before.version + 1, **_head(ledger)}
+            writes.append(Put(head, Equals("version", before.version)))
+        else:
+            writes.append(Check((pk, "LEDGER"), Absent()))
+        try:
+            self._table.write(*writes, *puts)
+        except ConditionFailedError as error:
+            if error.index == 0:
+                raise StaleGenerationError(deployment_id, generation) from error
+            raise StaleLedgerError(f"The ledger of {deployment_id} has moved on.") from error
 
 
 def number_decisions(
@@ -172,13 +217,25 @@ def unpack(text: str) -> tuple[int, ...]:
 
 
 def _kept(member: Member) -> list[Any]:
-    """A member as the roster holds it: two elements, and two more for an on-premises instance."""
+    """A member as the roster holds it: two elements, two more for an on-premises instance, five with a label."""
     kept: list[Any] = [member.target_id, member.opted_in]
+    if member.label:
+        return [*kept, None, "", member.label]  # no balancer takes an on-premises instance, so none has a label
     return kept if member.nodes is None else [*kept, list(member.nodes), member.suffix]
 
 
-def _member(target_id: str, opted_in: bool, nodes: list[str] | None = None, suffix: str = "") -> Member:
-    return Member(target_id, opted_in, None if nodes is None else tuple(nodes), suffix)
+def _member(
+    target_id: str, opted_in: bool, nodes: list[str] | None = None, suffix: str = "", label: str = ""
+) -> Member:
+    return Member(target_id, opted_in, None if nodes is None else tuple(nodes), suffix, label)
+
+
+def _progress(before: Ledger, after: Ledger) -> dict[str, Any]:
+    """What the deployment's record says of the waits of a blue/green deployment, where that changes."""
+    found: dict[str, Any] = {"status": after.status} if after.status != before.status else {}
+    if after.waits_for is WaitKind.TERMINATION and before.waits_for is not WaitKind.TERMINATION:
+        found[TERMINATION_WAIT_STARTED] = True
+    return found
 
 
 def _starts(items: Sequence[object]) -> range:
@@ -205,6 +262,7 @@ def _head(ledger: Ledger) -> dict[str, Any]:
         "leg": ledger.leg,
         "legSince": ledger.leg_since,
         "legOpen": ledger.leg_open,
+        "silent": ledger.silent,
         "closing": closing
         and {"status": closing.status, "code": closing.code, "reason": closing.reason, "since": closing.since},
         "flights": [
@@ -253,4 +311,5 @@ def _ledger(head: Mapping[str, Any], cells: bytes) -> Ledger:
         leg=head.get("leg", 0),
         leg_since=head.get("legSince", 0.0),
         leg_open=head.get("legOpen", False),
+        silent=head.get("silent", False),
     )

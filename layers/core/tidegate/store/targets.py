@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,8 +26,8 @@ class Health:
 class TargetRow:
     """A target as GetDeploymentTarget shows it; ``events`` as in the API.
 
-    ``result`` is what became of the revision on it, where its status does not say so yet; ``node_id`` what the host
-    calls itself in what it uploads, where that is not the target's id.
+    ``label`` is ``Blue`` or ``Green``, empty in place. ``result`` is what became of the revision on it, where its
+    status does not say so yet; ``node_id`` what the host calls itself in what it uploads, where that is not its id.
     """
 
     target_id: str
@@ -36,6 +36,7 @@ class TargetRow:
     events: Sequence[Mapping[str, Any]]
     result: str = ""
     node_id: str = ""
+    label: str = ""
 
     @property
     def installed(self) -> str:
@@ -80,6 +81,15 @@ class Targets:
             for item in items
         }
 
+    def forget_revisions(self, group_id: str, target_ids: Sequence[str], revision_keys: Collection[str]) -> None:
+        """Make the revision of instances unknown where it is one of these, and the last deployment to them failed."""
+        keys = [(f"GROUP#{group_id}", f"HOST#{each}") for each in target_ids]
+        found = self._table.get_many(keys).values()
+        unsure = [item for item in found if item.get("revisionKey") in revision_keys and not item["healthy"]]
+        self._table.write_many(
+            [Put({name: value for name, value in item.items() if name != "revisionKey"}) for item in unsure]
+        )
+
     def _health(self, deployment: Mapping[str, Any], row: TargetRow, now: float) -> Put:
         """Success makes the new revision the instance's; failure, and a restart, leaves what was noted last."""
         key = (f"GROUP#{deployment['deploymentGroupId']}", f"HOST#{row.target_id}")
@@ -104,6 +114,7 @@ def _row(deployment_id: str, row: TargetRow, now: float) -> Put:
             "lastUpdatedAt": now,
             "lifecycleEvents": [dict(event) for event in row.events],
             **({"nodeId": row.node_id} if row.node_id else {}),
+            **({"instanceLabel": row.label} if row.label else {}),
         }
     )
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Set
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final, TypeVar, cast
+
+_Value = TypeVar("_Value")
+# Most of a table's values are of the types that stand first; a look at them costs little.
+_AS_THEY_ARE: Final = (str, bool, bytes)
+_NUMBERS: Final = (int, float, Decimal)
+_LISTS: Final = (list, tuple)
+_MAPS: Final = (dict, Mapping)
+_NESTED: Final = frozenset({dict, list, set})
 
 
 def normalised(value: Any) -> Any:
@@ -26,28 +34,42 @@ def storable(value: Any) -> Any:
     return _walk(value, lambda number: Decimal(repr(number)) if isinstance(number, float) else number)
 
 
+def copied(value: _Value) -> _Value:
+    """Copy of a value in the form that :func:`normalised` gives it; many times faster than a general deep copy."""
+    found: Any = value
+    kind = type(found)
+    if kind is dict:
+        found = {name: copied(each) if type(each) in _NESTED else each for name, each in found.items()}
+    elif kind is list:
+        found = [copied(each) if type(each) in _NESTED else each for each in found]
+    elif kind is set:
+        found = set(found)
+    return cast("_Value", found)
+
+
 def bytes_of(value: Any) -> int:
-    """About how many bytes the database counts for a value, names of attributes among them."""
-    if isinstance(value, Mapping):
-        return 3 + sum(1 + bytes_of(name) + bytes_of(each) for name, each in value.items())
-    if isinstance(value, list | tuple | Set):
-        return 3 + sum(1 + bytes_of(each) for each in value)
-    if isinstance(value, str):
-        return len(value.encode())
-    return len(value) if isinstance(value, bytes) else 21
+    """About how many bytes the database counts for a normalised value, names of attributes among them."""
+    kind = type(value)
+    if kind is str:
+        return len(value) if value.isascii() else len(value.encode())
+    if kind is dict:
+        return 3 + sum([1 + bytes_of(name) + bytes_of(each) for name, each in value.items()])
+    if kind is list or kind is set:
+        return 3 + sum([1 + bytes_of(each) for each in value])
+    return len(value) if kind is bytes else 21
 
 
 def _walk(value: Any, number: Callable[[float | Decimal], Any]) -> Any:
-    if value is None or isinstance(value, str | bool | bytes):
+    if value is None or isinstance(value, _AS_THEY_ARE):
         return value
-    if isinstance(value, int | float | Decimal):
+    if isinstance(value, _NUMBERS):
         if not math.isfinite(value):
             raise TypeError(f"The table holds finite numbers only, not {value!r}.")
         return number(value)
-    if isinstance(value, Mapping):
-        return {_name(key): _walk(each, number) for key, each in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, _LISTS):
         return [_walk(each, number) for each in value]
+    if isinstance(value, _MAPS):
+        return {_name(key): _walk(each, number) for key, each in value.items()}
     if isinstance(value, Set):
         if not value:
             raise TypeError("The table holds no empty sets.")

@@ -15,10 +15,11 @@ from tidegate.api.rules.contents import has_content, without_content
 from tidegate.api.rules.deployments import check_config_fits, check_fits_group, check_new
 from tidegate.api.rules.restart import is_restart, restarted
 from tidegate.api.rules.revisions import check_location
+from tidegate.api.rules.selectors import filled_targets
 from tidegate.api.rules.settings import platform_of
 from tidegate.api.rules.styles import IN_PLACE, filled_style
 from tidegate.api.services import Call, ExecutionsBusyError
-from tidegate.model.deployment import NOT_STARTED
+from tidegate.model.deployment import NOT_STARTED, TERMINATION_WAIT_STARTED
 from tidegate.model.names import DEFAULT_CONFIGS, revision_key
 from tidegate.rollout.alarms import watched_alarms
 from tidegate.store.deployments import LIVE_STATUSES, OVERVIEW
@@ -32,6 +33,11 @@ _FIRST_GENERATION: Final = 1
 _DRAWS: Final = 3
 #: Settings that a deployment takes over as they are, and shows.
 _FROM_GROUP: Final = ("serviceRoleArn", "loadBalancerInfo", "blueGreenDeploymentConfiguration", "ecsServices")
+_FROM_CONFIG: Final = (
+    ("minimum", "minimumHealthyHosts"),
+    ("zonal", "zonalConfig"),
+    ("trafficRouting", "trafficRoutingConfig"),
+)
 _FROM_CALL: Final = ("description", "overrideAlarmConfiguration")
 _LONGEST_EXTERNAL_ID: Final = 256
 
@@ -79,11 +85,13 @@ def _attributes(call: Call, given: Given, group: Item, location: Mapping[str, An
         "caller": call.caller,
     }
     # Fixed now: what is changed in configuration or group later is for later deployments.
-    for name, source in (("minimum", "minimumHealthyHosts"), ("trafficRouting", "trafficRoutingConfig")):
+    for name, source in _FROM_CONFIG:
         if source in config:
             found[name] = config[source]
     kept = {name: info[name] for name in _FROM_GROUP if info.get(name)}
     kept |= {name: given[name] for name in _FROM_CALL if given.get(name)}
+    if given.get("targetInstances"):
+        kept["targetInstances"] = filled_targets(given["targetInstances"])
     if alarms := watched_alarms(given.get("overrideAlarmConfiguration"), info.get("alarmConfiguration")):
         kept["alarms"] = alarms
     if "targetRevision" in group:
@@ -223,6 +231,6 @@ def shown(item: Item) -> dict[str, Any]:
         **info,
         "deploymentOverview": dict.fromkeys(OVERVIEW, 0) | item.get("overview", {}),
         "deploymentStyle": item.get("deploymentStyle", IN_PLACE),
-        "instanceTerminationWaitTimeStarted": False,
+        TERMINATION_WAIT_STARTED: item.get(TERMINATION_WAIT_STARTED, False),
         "deploymentStatusMessages": [],
     }

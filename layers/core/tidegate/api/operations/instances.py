@@ -8,7 +8,7 @@ from typing import Any
 from tidegate.api.errors import ApiError
 from tidegate.api.operations.targets import (
     check_labels,
-    fleet_with_status,
+    fleet_with,
     live_items,
     members_of,
     read_items,
@@ -49,8 +49,9 @@ def list_deployment_instances(call: Call, given: Given) -> dict[str, Any]:
     """ListDeploymentInstances: bare ids, in the order in which the deployment takes them."""
     deployment_id, paging = check_deployment_id(given["deploymentId"]), Paging(call.operation, given)
     deployment = _of_servers(call, deployment_id)
-    check_labels(deployment, given.get("instanceTypeFilter", ()))
-    fleet = fleet_with_status(call, deployment, given.get("instanceStatusFilter", ()))
+    labels = given.get("instanceTypeFilter", ())
+    check_labels(deployment, labels)
+    fleet = fleet_with(call, deployment, given.get("instanceStatusFilter", ()), labels)
     page, token = paging.of_rows([{"id": each} for each in fleet], key=lambda row: str(row["id"]))
     return {"instancesList": [row["id"] for row in page], **token}
 
@@ -80,4 +81,5 @@ def _of_servers(call: Call, deployment_id: str) -> Item:
 
 def _summary(deployment_id: str, item: Item) -> dict[str, Any]:
     """``InstanceSummary``: the item's attributes bear the API's names, but for the instance's own."""
-    return {**item, "deploymentId": deployment_id, "instanceId": item["targetArn"]}
+    found = {**item, "deploymentId": deployment_id, "instanceId": item["targetArn"]}
+    return found | ({"instanceType": item["instanceLabel"]} if "instanceLabel" in item else {})

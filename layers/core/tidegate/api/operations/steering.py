@@ -9,8 +9,9 @@ from typing import Any, Final
 from tidegate.api.errors import ApiError
 from tidegate.api.rules.common import check_deployment_id
 from tidegate.api.services import Call
-from tidegate.model.deployment import TERMINAL
-from tidegate.store.errors import DeploymentCompletedError
+from tidegate.model.deployment import ROLLBACK_CREATOR, TERMINAL
+from tidegate.model.legs import WaitKind
+from tidegate.store.errors import DeploymentCompletedError, NotWaitingError
 from tidegate.store.table import Item
 
 Given = Mapping[str, Any]
@@ -39,26 +40,45 @@ def stop_deployment(call: Call, given: Given) -> dict[str, Any]:
         if item["status"] == "Stopped" and "stop" in item:
             return dict(_STOPPED)
         raise
-    try:
-        call.services.signals.signal(deployment_id)
-    except Exception:
-        # The request is recorded: the deployment's own heartbeat finds it, only later.
-        _log.exception("deployment %s could not be woken", deployment_id)
+    _wake(call, deployment_id)
     return dict(_PENDING)
 
 
 def continue_deployment(call: Call, given: Given) -> dict[str, Any]:
-    """ContinueDeployment: there is nothing to continue in place, nor with AWS Lambda."""
+    """ContinueDeployment: end a wait of a blue/green deployment, for traffic or for the end of the originals."""
     item = _live(call, given)
+    wait = WaitKind(given.get("deploymentWaitType", WaitKind.READY))
     if item.get("computePlatform") == "ECS":
         message = f"The deployment is {item['status']}; it can be continued while it is Ready."
         raise ApiError("DeploymentIsNotInReadyStateException", message)
-    raise _nothing_waits(item)
+    return _continued(call, item, wait)
 
 
 def skip_wait_time_for_instance_termination(call: Call, given: Given) -> dict[str, Any]:
-    """SkipWaitTimeForInstanceTermination: there is nothing to wait for in place, nor without instances."""
-    raise _nothing_waits(_live(call, given))
+    """SkipWaitTimeForInstanceTermination: the same as continuing a TERMINATION_WAIT, but where none has begun."""
+    item = _live(call, given)
+    try:
+        return _continued(call, item, WaitKind.TERMINATION)
+    except NotWaitingError as error:
+        raise ApiError("DeploymentNotStartedException", str(error)) from None
+
+
+def _continued(call: Call, item: Item, wait: WaitKind) -> dict[str, Any]:
+    servers = item.get("computePlatform", "Server") == "Server"
+    style = item.get("deploymentStyle", {}).get("deploymentType")
+    if not servers or style != "BLUE_GREEN" or item["creator"] == ROLLBACK_CREATOR:
+        raise _nothing_waits(item)
+    call.services.deployments.request_continue(item["deploymentId"], wait.value)
+    _wake(call, item["deploymentId"])
+    return {}
+
+
+def _wake(call: Call, deployment_id: str) -> None:
+    try:
+        call.services.signals.signal(deployment_id)
+    except Exception:
+        # What was asked is recorded: the deployment's own heartbeat finds it, only later.
+        _log.exception("deployment %s could not be woken", deployment_id)
 
 
 def _live(call: Call, given: Given) -> Item:
@@ -71,5 +91,7 @@ def _live(call: Call, given: Given) -> Item:
 def _nothing_waits(item: Item) -> ApiError:
     platform = item.get("computePlatform", "Server")
     which = "in place" if platform == "Server" else f"of platform {platform}"
+    if item["creator"] == ROLLBACK_CREATOR:
+        which = "a rollback"
     message = f"The deployment is {which}: it neither waits to be continued nor for instances to be terminated."
     return ApiError("UnsupportedActionForDeploymentTypeException", message)

@@ -49,7 +49,7 @@ def list_deployment_targets(call: Call, given: Given) -> dict[str, Any]:
     _check_filters(filters)
     deployment = call.services.deployments.get(deployment_id)
     check_labels(deployment, filters.get("ServerInstanceLabel", ()))
-    fleet = fleet_with_status(call, deployment, filters.get("TargetStatus", ()))
+    fleet = fleet_with(call, deployment, filters.get("TargetStatus", ()), filters.get("ServerInstanceLabel", ()))
     page, token = paging.of_rows([{"id": each} for each in fleet], key=lambda row: str(row["id"]))
     return {"targetIds": [row["id"] for row in page], **token}
 
@@ -81,24 +81,30 @@ def check_labels(deployment: Item, labels: Sequence[str]) -> None:
 
 
 def fleet_of(call: Call, deployment_id: str) -> list[str]:
-    """Ids of the deployment's targets, as :func:`fleet_with_status` of all."""
-    return fleet_with_status(call, call.services.deployments.get(deployment_id), ())
+    """Ids of the deployment's targets, as :func:`fleet_with` of all."""
+    return fleet_with(call, call.services.deployments.get(deployment_id))
 
 
-def fleet_with_status(call: Call, deployment: Item, wanted: Sequence[str]) -> list[str]:
-    """Ids of the deployment's targets that have one of the statuses; of all where none is named.
+def fleet_with(call: Call, deployment: Item, statuses: Sequence[str] = (), labels: Sequence[str] = ()) -> list[str]:
+    """Ids of the deployment's targets that have one of the statuses and one of the labels; where none is named, any.
 
     Raises
     ------
     ApiError
         ``DeploymentNotStartedException`` while they are not yet known.
     """
-    fleet = list(_started(call, deployment))
-    if not wanted:
+    members = _started(call, deployment)
+    fleet = [each for each, member in members.items() if not labels or _label(member) in labels]
+    if not statuses:
         return fleet
     known = call.services.table.query(f"DEP#{deployment['deploymentId']}", "TARGET#").items
-    statuses = {str(item["SK"]).removeprefix("TARGET#"): item["status"] for item in known}
-    return [each for each in fleet if statuses.get(each, "Pending") in wanted]
+    found = {str(item["SK"]).removeprefix("TARGET#"): item["status"] for item in known}
+    return [each for each in fleet if found.get(each, "Pending") in statuses]
+
+
+def _label(member: Sequence[Any]) -> str:
+    """The label of a target as the roster has it (``docs/data-model.md``)."""
+    return str(member[4]) if len(member) > 4 else ""
 
 
 def _started(call: Call, deployment: Item) -> dict[str, Sequence[Any]]:
@@ -170,9 +176,10 @@ def _unrecorded(call: Call, member: Sequence[Any]) -> Item:
     events = [{"lifecycleEventName": name, "status": "Pending"} for name in IN_PLACE_EVENTS]
     region, account = call.services.region, call.services.account
     arn = f"arn:aws:ec2:{region}:{account}:instance/{target_id}"
-    if len(member) > 2:
+    if len(member) > 2 and member[2] is not None:
         arn = on_premises_arn(region, account, target_id, str(member[3]))
-    return {"targetId": target_id, "targetArn": arn, "status": "Pending", "lifecycleEvents": events}
+    found = {"targetId": target_id, "targetArn": arn, "status": "Pending", "lifecycleEvents": events}
+    return found | ({"instanceLabel": _label(member)} if _label(member) else {})
 
 
 def _progress(call: Call, deployment_id: str, items: Sequence[Item]) -> dict[str, Mapping[str, Any]]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tidegate.api.errors import ApiError, not_yet
+from tidegate.api.errors import ApiError
 
 _MINIMUM: Final = "InvalidMinimumHealthyHostValueException"
 _ROUTING: Final = "InvalidTrafficRoutingConfigurationException"
@@ -24,7 +24,7 @@ def check_config(given: Mapping[str, Any], platform: str) -> dict[str, Any]:
 
     Returns
     -------
-    ``minimumHealthyHosts`` for servers, ``trafficRoutingConfig`` for Lambda and ECS.
+    ``minimumHealthyHosts`` and ``zonalConfig`` for servers, ``trafficRoutingConfig`` for Lambda and ECS.
 
     Raises
     ------
@@ -37,8 +37,7 @@ def check_config(given: Mapping[str, Any], platform: str) -> dict[str, Any]:
             message = "'trafficRoutingConfig' is for AWS Lambda and Amazon ECS; a server has 'minimumHealthyHosts'."
             raise ApiError(_ROUTING, message)
         if "zonalConfig" in given:
-            _check_zones(given["zonalConfig"])
-            raise not_yet(_ZONES, "Deployments by Availability Zone are")
+            settings["zonalConfig"] = _zones(given["zonalConfig"])
         return settings
     if "minimumHealthyHosts" in given:
         raise ApiError(_MINIMUM, f"'minimumHealthyHosts' is for servers; {platform} has 'trafficRoutingConfig'.")
@@ -86,13 +85,14 @@ def _routing(routing: Mapping[str, Any], platform: str) -> dict[str, Any]:
     return {"type": kind, own: {percentage: percent, interval: minutes}}
 
 
-def _check_zones(zones: Mapping[str, Any]) -> None:
+def _zones(zones: Mapping[str, Any]) -> dict[str, Any]:
+    """A zonal configuration as given; an empty one goes zone by zone too, without a minimum and a pause."""
     for name in ("firstZoneMonitorDurationInSeconds", "monitorDurationInSeconds"):
         if zones.get(name, 0) < 0:
             raise ApiError(_ZONES, f"'zonalConfig.{name}' must be 0 or more; not {zones[name]}.")
     minimum = zones.get("minimumHealthyHostsPerZone")
-    if minimum is None:
-        return
-    if minimum.get("type") is None or minimum.get("value") is None:
-        raise ApiError(_ZONES, "'zonalConfig.minimumHealthyHostsPerZone' needs 'type' and 'value'.")
-    _check_count("zonalConfig.minimumHealthyHostsPerZone", minimum["type"], minimum["value"], _ZONES)
+    if minimum is not None:
+        if minimum.get("type") is None or minimum.get("value") is None:
+            raise ApiError(_ZONES, "'zonalConfig.minimumHealthyHostsPerZone' needs 'type' and 'value'.")
+        _check_count("zonalConfig.minimumHealthyHostsPerZone", minimum["type"], minimum["value"], _ZONES)
+    return dict(zones)

@@ -73,6 +73,13 @@ def _check_for_servers(given: Mapping[str, Any], info: Mapping[str, Any]) -> Non
     style = info["deploymentStyle"]
     if given.get("targetInstances") and style["deploymentType"] == "IN_PLACE":
         raise ApiError(_TARGETS, "'targetInstances' is for blue/green deployments; this group deploys in place.")
+    provisioning = (info.get("blueGreenDeploymentConfiguration") or {}).get("greenFleetProvisioningOption") or {}
+    if given.get("targetInstances") and provisioning.get("action") == "COPY_AUTO_SCALING_GROUP":
+        message = (
+            "'targetInstances' names replacement instances that exist (DISCOVER_EXISTING); this group copies its "
+            "Auto Scaling group."
+        )
+        raise ApiError(_TARGETS, message)
     check_suspended_fit(given.get("ec2DeploymentOptions"), style, info.get("autoScalingGroups") or ())
 
 

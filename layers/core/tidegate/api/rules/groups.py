@@ -82,10 +82,8 @@ def _check_not_of_servers(info: Mapping[str, Any], platform: str) -> None:
 
 
 def _refuse_what_is_not_there(info: Mapping[str, Any]) -> None:
-    style = info["deploymentStyle"]
     suspends = suspended(info.get("ec2DeploymentOptions"))
     refused = (
-        (style["deploymentType"] == "BLUE_GREEN", "InvalidDeploymentStyleException", "Blue/green deployments are"),
         (suspends, "InvalidAutoScalingGroupProcessToSuspendException", "Suspended Auto Scaling processes are"),
         (info.get("autoScalingGroups"), "InvalidAutoScalingGroupException", "Auto Scaling groups are"),
         (info.get("terminationHookEnabled"), "InvalidAutoScalingGroupException", "Termination hooks are"),

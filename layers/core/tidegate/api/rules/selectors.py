@@ -70,6 +70,22 @@ def filled_filters(filters: Sequence[Mapping[str, str]]) -> list[dict[str, str]]
     return [{**each, "Type": _type(each)} for each in filters]
 
 
+def filled_targets(targets: Mapping[str, Any]) -> dict[str, Any]:
+    """The replacement instances that a deployment names (API: TargetInstances), its filters with their types.
+
+    >>> filled_targets({"tagFilters": [{"Key": "Green"}], "autoScalingGroups": []})
+    {'tagFilters': [{'Key': 'Green', 'Type': 'KEY_ONLY'}]}
+    """
+    found: dict[str, Any] = {}
+    if targets.get("tagFilters"):
+        found["tagFilters"] = filled_filters(targets["tagFilters"])
+    if lists := lists_of(targets, "ec2TagSet"):
+        found["ec2TagSet"] = {"ec2TagSetList": [filled_filters(each) for each in lists]}
+    if targets.get("autoScalingGroups"):
+        found["autoScalingGroups"] = list(targets["autoScalingGroups"])
+    return found
+
+
 def settle_selectors(info: dict[str, Any], given: Mapping[str, Any]) -> None:
     """Of two ways of selecting, the one that a call gives takes the place of the other."""
     for flat, nested, *_ in SELECTORS:

@@ -1,0 +1,100 @@
+"""The sweep of live deployments: each has an execution that goes on, or gets another one, or is ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+
+from tidegate.ending import End, end_deployment, no_ledger
+from tidegate.model.deployment import TERMINAL, ErrorCode
+from tidegate.model.ledger import Closing
+from tidegate.rollout import judge
+from tidegate.rollout.revival import Revival, revive
+from tidegate.store.errors import DeploymentCompletedError, StaleGenerationError
+from tidegate.store.ledgers import StaleLedgerError
+
+if TYPE_CHECKING:
+    from tidegate.runtime import Runtime
+
+logger = Logger()
+
+
+def sweep_live_deployments(runtime: Runtime, until: float) -> Counter[str]:
+    """Look after every live deployment, as far as time allows; begins at a random one, so that none is always the last.
+
+    Returns
+    -------
+    How many there were of each: ``running``, ``revived``, ``given up``, ``ended`` (meanwhile), ``released`` (ended, and
+    still held its group's lock), ``taken`` (somebody else was faster), ``failing``, and ``left`` where time ran out.
+    """
+    found = Counter[str]()
+    for ids in runtime.deployments.live_ids(after=runtime.new_deployment_id()):
+        deployments = {item["deploymentId"]: item for item in runtime.deployments.get_many(ids)}
+        for deployment_id in ids:
+            if runtime.clock() > until:
+                found["left"] += 1
+                continue
+            found[_looked_after(deployment_id, deployments.get(deployment_id), runtime)] += 1
+    return found
+
+
+def _looked_after(deployment_id: str, deployment: Mapping[str, Any] | None, runtime: Runtime) -> str:
+    try:
+        if deployment is None or deployment["status"] in TERMINAL:
+            return "released" if runtime.deployments.unmark(deployment_id) else "ended"
+        return _look_after(deployment, runtime)
+    except (StaleGenerationError, StaleLedgerError, DeploymentCompletedError) as error:
+        logger.info("somebody else has it", deploymentId=deployment_id, why=str(error))
+        return "taken"
+    except Exception:
+        logger.exception("a deployment could not be looked after", deploymentId=deployment_id)
+        return "failing"
+
+
+def _look_after(deployment: Mapping[str, Any], runtime: Runtime) -> str:
+    """Carry one live deployment on, or give it up, where its execution is gone."""
+    deployment_id, generation, now = deployment["deploymentId"], deployment["generation"], runtime.clock()
+    execution = runtime.executions.status(deployment_id, generation)
+    loaded = runtime.ledgers.load(deployment_id) or no_ledger(deployment)
+    revival = revive(
+        execution,
+        generation=generation,
+        since=deployment.get("generationTime", deployment["createTime"]),
+        changed_at=loaded.ledger.changed_at,
+        revivals=deployment.get("revivals", 0),
+        now=now,
+    )
+    if revival is None:
+        return "running"
+    logger.warning(revival.decision.reason, deploymentId=deployment_id, execution=execution)
+    if revival.gives_up:
+        _give_up(deployment, revival, runtime)
+        return "given up"
+    changes = {"revivals": revival.revivals, "revivedTime": now}
+    runtime.ledgers.take_over(deployment_id, generation, loaded, changes, [revival.decision], now)
+    runtime.executions.start(deployment_id, generation + 1)
+    return "revived"
+
+
+def _give_up(deployment: Mapping[str, Any], revival: Revival, runtime: Runtime) -> None:
+    """End a deployment that no execution can be had for, as FinishDeployment would.
+
+    It is raised first: a step of its last execution that still runs writes nothing any more.
+    """
+    deployment_id, now = deployment["deploymentId"], runtime.clock()
+    raised = {"generation": deployment["generation"] + 1, "generationTime": now}
+    own = runtime.deployments.amend(deployment_id, raised, generation=deployment["generation"])
+    loaded = runtime.ledgers.load(deployment_id) or no_ledger(own)
+    end, closed = End("Failed", ErrorCode.INTERNAL_ERROR, revival.decision.reason), loaded.ledger
+    verdict = judge(loaded.ledger, runtime.settings.rules(own), now) if loaded.version else None
+    if verdict is not None and verdict.kind.ends:  # only its record was left to be ended
+        end, closed = End(verdict.status, verdict.code, verdict.reason), verdict.ledger
+    elif closed.closing is None:
+        closed = replace(closed, closing=Closing(end.status, end.code, end.reason, now))
+    finished = end_deployment(own, loaded, closed, end, [revival.decision], runtime, now)
+    if finished.rollback_id:
+        runtime.executions.start(finished.rollback_id, 1)

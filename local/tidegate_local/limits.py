@@ -1,0 +1,4 @@
+"""The bounds of a local cloud."""
+
+#: The most hosts: they share the machine's memory, and their network (a /24) has no more than 254 addresses.
+MOST_HOSTS = 200

@@ -1,0 +1,112 @@
+"""Blue/green between hosts that exist, behind a load balancer that really forwards, while requests keep coming."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.local.deployments.conftest import Cloud, Group, ended, started, tidegate
+from tests.local.deployments.test_balanced import BALANCED, Watch, address_of, ask, make_balancer, make_fleet, webapp
+
+pytestmark = pytest.mark.local
+
+NAME = "colours"
+STYLE = {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+KEEP_FOR = {"action": "TERMINATE", "terminationWaitTimeInMinutes": 5}
+AT_ONCE = {"action": "TERMINATE", "terminationWaitTimeInMinutes": 0}
+WAIT = {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": 5}
+GO_ON = {"actionOnTimeout": "CONTINUE_DEPLOYMENT"}
+GREEN = {"tagFilters": [{"Key": "test-green", "Value": "yes", "Type": "KEY_AND_VALUE"}]}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    folder = tmp_path_factory.mktemp("colours")
+    parameters = itertools.chain.from_iterable(("--parameter", f"{k}={v}") for k, v in BALANCED.items())
+    up = tidegate(folder, "local", "up", "--hosts", "4", "--detach", *parameters)
+    assert up.returncode == 0, up.stdout + up.stderr
+    yield started(folder)
+    ended(folder)
+
+
+def change(fleet: Group, ready: dict[str, Any], terminate: dict[str, Any]) -> None:
+    """Let the group deploy blue/green from now on."""
+    fleet.codedeploy.update_deployment_group(
+        applicationName=fleet.name,
+        currentDeploymentGroupName="group",
+        deploymentConfigName="CodeDeployDefault.AllAtOnce",
+        deploymentStyle=STYLE,
+        blueGreenDeploymentConfiguration={
+            "deploymentReadyOption": ready,
+            "terminateBlueInstancesOnDeploymentSuccess": terminate,
+            "greenFleetProvisioningOption": {"action": "DISCOVER_EXISTING"},
+        },
+    )
+
+
+def labelled(fleet: Group, deployment_id: str, label: str) -> set[str]:
+    filters = {"ServerInstanceLabel": [label]}
+    found = fleet.codedeploy.list_deployment_targets(deploymentId=deployment_id, targetFilters=filters)
+    return set(found["targetIds"])
+
+
+@pytest.mark.long
+def test_traffic_goes_over_and_back_and_over_again_and_no_request_fails(cloud: Cloud) -> None:
+    make_balancer(cloud, NAME)
+    fleet = make_fleet(cloud, NAME, 2, {"targetGroupInfoList": [{"name": NAME}]}, 0)
+    blue, green = {host["id"] for host in cloud.hosts[:2]}, {host["id"] for host in cloud.hosts[2:]}
+    cloud.client("ec2").create_tags(Resources=sorted(green), Tags=[{"Key": "test-green", "Value": "yes"}])
+    assert fleet.wait(fleet.deploy(webapp(fleet, "1")), 120)["status"] == "Succeeded"
+    address = address_of(cloud, NAME)
+    answers: Counter[str] = Counter()
+
+    def load() -> None:
+        try:
+            status, body = ask(address, "/")
+            answers[f"{status} {json.loads(body)['version']}" if status == 200 else str(status)] += 1
+        except (OSError, http.client.HTTPException) as error:
+            answers[repr(error)] += 1
+
+    def served() -> set[str]:
+        """The versions that answer just now."""
+        return {json.loads(ask(address, "/")[1])["version"] for _ in range(6)}
+
+    watch = Watch(load, threads=2, pause=0.02)
+    try:
+        change(fleet, WAIT, KEEP_FOR)
+        over = fleet.deploy(webapp(fleet, "2"), targetInstances=GREEN)
+        ready = fleet.until(over, lambda info: info["status"] == "Ready", 120)
+        assert ready["deploymentOverview"]["Ready"] == 2
+        assert served() == {"1"}
+        assert (labelled(fleet, over, "Green"), labelled(fleet, over, "Blue")) == (green, blue)
+        fleet.codedeploy.continue_deployment(deploymentId=over, deploymentWaitType="READY_WAIT")
+        fleet.until(over, lambda info: info["instanceTerminationWaitTimeStarted"], 120)
+        assert served() == {"2"}
+        fleet.codedeploy.stop_deployment(deploymentId=over, autoRollbackEnabled=True)
+        stopped = fleet.wait(over)
+        assert stopped["status"] == "Stopped"
+        back = fleet.wait(stopped["rollbackInfo"]["rollbackDeploymentId"], 120)
+        told = fleet.reasons(back["deploymentId"])
+        assert (back["status"], back["creator"]) == ("Succeeded", "codeDeployRollback"), told
+        assert served() == {"1"}
+
+        change(fleet, GO_ON, AT_ONCE)
+        again = fleet.wait(fleet.deploy(webapp(fleet, "3"), targetInstances=GREEN), 180)
+        time.sleep(0.5)
+    finally:
+        watch.stop()
+    assert again["status"] == "Succeeded", fleet.reasons(again["deploymentId"])
+    assert served() == {"3"}
+    assert set(answers) <= {"200 1", "200 2", "200 3"}
+    assert sum(answers.values()) > 200
+    reservations = cloud.client("ec2").describe_instances(InstanceIds=sorted(blue))["Reservations"]
+    states = {each["State"]["Name"] for reservation in reservations for each in reservation["Instances"]}
+    assert states <= {"shutting-down", "terminated"}
+    info = fleet.codedeploy.get_deployment_group(applicationName=NAME, deploymentGroupName="group")
+    assert info["deploymentGroupInfo"]["ec2TagFilters"] == GREEN["tagFilters"]

@@ -1,0 +1,36 @@
+"""A target group whose targets stay unhealthy or drain slowly, as the seed has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tests.unit.functions.target_groups import TargetGroup
+
+if TYPE_CHECKING:
+    from tests.sim.world import SimWorld
+
+
+class SimTargetGroup(TargetGroup):
+    """The group ``web``: what comes and goes is told to the watch."""
+
+    def __init__(self, world: SimWorld) -> None:
+        super().__init__(world)
+        self._world = world
+        if not world.scenario.balanced:
+            self.since.clear()
+
+    def block(self, balancers: Any, ids: Sequence[str]) -> None:
+        self._world.watch.traffic("BlockTraffic", ids)
+        slow = self._world.chance.happens("drains slowly")
+        self.drains = slow.uniform(60, 900) if slow else 20
+        super().block(balancers, ids)
+
+    def allow(self, balancers: Any, ids: Sequence[str]) -> None:
+        self._world.watch.traffic("AllowTraffic", ids)
+        for each in ids:
+            self.sick.discard(each)
+            if self._world.chance.happens("target stays unhealthy"):
+                self._world.tell(f"{each} stays unhealthy in its target group")
+                self.sick.add(each)
+        super().allow(balancers, ids)

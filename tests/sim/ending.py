@@ -1,0 +1,193 @@
+"""What must be so when everything has ended: statuses, counters, history and report against what truly happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tests.sim.stories import Story
+from tests.sim.watch import Violation
+
+from tidegate.model.deployment import TERMINAL
+
+if TYPE_CHECKING:
+    from tests.sim.world import SimWorld
+
+#: Ends of deployments that the world can bring about, by status.
+CODES = {
+    "Failed": {"HEALTH_CONSTRAINTS", "HEALTH_CONSTRAINTS_INVALID", "NO_INSTANCES", "TIMEOUT"},
+    "Stopped": {"MANUAL_STOP", "ALARM_ACTIVE"},
+}
+OUTCOMES = {2: "Succeeded", 3: "Failed", 4: "Skipped"}
+RESULTS = {"Succeeded", "Failed"}
+
+
+def check_end(world: SimWorld) -> None:
+    """Hold the world to its end.
+
+    Raises
+    ------
+    Violation
+    """
+    _require("live" not in world.group(), f"the group is still locked by {world.group().get('live')}")
+    for name, execution in world.executions.items():
+        _require(execution.status == "SUCCEEDED", f"execution {name} is {execution.status}: {execution.error}")
+    for deployment_id in world.table.courses:
+        item = world.deployment(deployment_id)
+        _require(item["status"] in TERMINAL, f"{deployment_id} is {item['status']} and nothing goes on")
+        story = world.watch.stories.get(deployment_id)
+        _check_course(world, deployment_id, item)
+        _check_history(world, deployment_id)
+        _check_rollback(world, deployment_id, item)
+        if story is not None:
+            _check_traffic(world, story)
+            _check_targets(world, story, item)
+            _check_report(world, story, item)
+            _check_verdict(story, item)
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise Violation(f"at the end: {what}")
+
+
+def _check_course(world: SimWorld, deployment_id: str, item: Mapping[str, Any]) -> None:
+    course = world.table.courses[deployment_id]
+    _require(len(TERMINAL & set(course)) == 1, f"{deployment_id} went through {course}")
+    if item["status"] == "Succeeded":
+        _require("error" not in item, f"{deployment_id} succeeded with {item.get('error')}")
+    else:
+        code = item["error"]["code"]
+        _require(code in CODES[item["status"]], f"{deployment_id} ended {item['status']} with {item['error']}")
+    _require("completeTime" in item, f"{deployment_id} ended at no time")
+
+
+def _check_history(world: SimWorld, deployment_id: str) -> None:
+    told = world.decisions(deployment_id)
+    numbers = [each["SK"] for each in told]
+    _require(numbers == [f"DECISION#{n:06d}" for n in range(len(told))], f"decisions of {deployment_id}: {numbers}")
+    kinds = Counter(each["kind"] for each in told)
+    _require(kinds["Finish"] == 1, f"{deployment_id} has told its end {kinds['Finish']} times")
+    _require(all(each["reason"] and each["code"] for each in told), f"{deployment_id} has decisions without a reason")
+
+
+def _check_rollback(world: SimWorld, deployment_id: str, item: Mapping[str, Any]) -> None:
+    links = item.get("rollback", {})
+    if back := links.get("rollbackDeploymentId"):
+        rollback = world.deployment(back)
+        _require(item["status"] != "Succeeded", f"{deployment_id} succeeded, and was rolled back")
+        _require(item["creator"] == "user", f"the rollback {deployment_id} was rolled back")
+        _require(rollback["creator"] == "codeDeployRollback", f"{back} is no rollback")
+        other = rollback["rollback"]["rollbackTriggeringDeploymentId"]
+        _require(other == deployment_id, f"{back} rolls back {other}, not {deployment_id}")
+        good = world.watch.good_when_made[back]
+        _require(rollback["revisionKey"] == good, f"{back} deploys {rollback['location']}, not the last good revision")
+    wanted = "DEPLOYMENT_FAILURE" if item["status"] == "Failed" else "DEPLOYMENT_STOP_ON_REQUEST"
+    if item.get("error", {}).get("code") == "ALARM_ACTIVE":
+        wanted = "DEPLOYMENT_STOP_ON_ALARM"
+    asked = item["autoRollback"]["enabled"] and wanted in item["autoRollback"]["events"]
+    if item.get("error", {}).get("code") == "MANUAL_STOP" and "autoRollback" in item["stop"]:
+        asked = item["stop"]["autoRollback"]
+    story = world.watch.stories.get(deployment_id)
+    if item["status"] != "Succeeded" and item["creator"] == "user" and not asked:
+        _require("rollbackDeploymentId" not in links, f"nobody asked to roll {deployment_id} back")
+    if item["status"] != "Succeeded" and item["creator"] == "user" and asked:
+        _require(bool(links), f"{deployment_id} was to be rolled back; nothing tells what became of that")
+        touched = story is not None and bool(story.sent)
+        good = world.watch.good_when_ended.get(deployment_id, "")
+        if touched and good and good != item["revisionKey"]:
+            _require("rollbackDeploymentId" in links, f"{deployment_id} was to be rolled back, and was not: {links}")
+
+
+def shown_statuses(world: SimWorld, story: Story) -> dict[str, str]:
+    """Statuses of the targets as they are shown.
+
+    What a function that was taken for dead writes late, may show an earlier state for ever: rows are written before the
+    commit that could refuse it. For such a row the ledger counts.
+    """
+    pk = f"DEP#{story.deployment_id}"
+    shown = world.statuses(story.deployment_id)
+    for target_id, cell in zip(story.fleet, world.cells(story.deployment_id), strict=True):
+        if (pk, f"TARGET#{target_id}") in world.watch.written_late:
+            shown[target_id] = OUTCOMES.get(cell & 7, "open")
+    return shown
+
+
+def _check_targets(world: SimWorld, story: Story, item: Mapping[str, Any]) -> None:
+    deployment_id = story.deployment_id
+    statuses = shown_statuses(world, story)
+    _require(set(statuses) == set(story.fleet), f"{deployment_id} shows {len(statuses)} of {len(story.fleet)} targets")
+    tally = Counter(statuses.values())
+    overview = {name: count for name, count in item["overview"].items() if count}
+    _require(overview == dict(tally), f"{deployment_id} counts {overview}, and its targets are {dict(tally)}")
+    for target_id, status in statuses.items():
+        truth = f"{target_id} is {status} in {deployment_id}"
+        _require(status in ("Succeeded", "Failed", "Skipped"), truth)
+        if status == "Succeeded":
+            _require(target_id in story.succeeded, f"{truth}, and did not come well through")
+        if status == "Skipped":
+            _require(target_id not in story.last_event, f"{truth}, and ran {story.last_event.get(target_id)}")
+        if status == "Failed" and target_id in story.succeeded:
+            _require(target_id in world.unreliable, f"{truth}, came well through, and nothing was wrong with it")
+    cells = world.cells(deployment_id)
+    for target_id, cell in zip(story.fleet, cells, strict=True):
+        _require(
+            OUTCOMES.get(cell & 7) == statuses[target_id],
+            f"{target_id} is {statuses[target_id]}, and {cell & 7} in the ledger",
+        )
+    for target_id, row in world.targets(deployment_id).items():
+        if (f"DEP#{deployment_id}", f"TARGET#{target_id}") in world.watch.ever_late:
+            continue
+        events = {each["status"] for each in row["lifecycleEvents"]}
+        _require(not events & {"Pending", "InProgress"}, f"{target_id} of {deployment_id} shows open events")
+        if row["status"] == "Succeeded":
+            _require(events == {"Succeeded"}, f"{target_id} of {deployment_id} succeeded with events {events}")
+
+
+def _check_traffic(world: SimWorld, story: Story) -> None:
+    """Who came through the group's last deployment behind a balancer has its traffic back."""
+    last = list(world.table.courses)[-1] == story.deployment_id
+    for target_id in story.succeeded if last and world.scenario.balanced else ():
+        _require(
+            target_id in world.balancer.since, f"{target_id} came through {story.deployment_id} without its traffic"
+        )
+
+
+def _check_report(world: SimWorld, story: Story, item: Mapping[str, Any]) -> None:
+    deployment_id = story.deployment_id
+    rows = world.table.query(f"INSTALLED#{deployment_id}", index="GSI2").items
+    reported = {row["targetId"]: row["result"] for row in rows}
+    ended = {each: status for each, status in shown_statuses(world, story).items() if status in RESULTS}
+    if item.get("deploymentMode") == "RESTART":
+        ended = {}
+    _require(reported == ended, f"the report of {deployment_id} has {reported}, and the targets are {ended}")
+    health = world.noted_health()
+    for target_id, status in ended.items():
+        row = health.get(target_id)
+        if ("GROUP#group-1", f"HOST#{target_id}") in world.watch.written_late:
+            continue
+        _require(row is not None, f"nothing is noted of the health of {target_id}")
+        if row["deploymentId"] == deployment_id:
+            _require(
+                row["healthy"] == (status == "Succeeded"), f"{target_id} is {status}, and healthy is {row['healthy']}"
+            )
+        else:
+            later = row["deploymentId"] > deployment_id
+            _require(later, f"the health of {target_id} is that of {row['deploymentId']}, and not of {deployment_id}")
+
+
+def _check_verdict(story: Story, item: Mapping[str, Any]) -> None:
+    if not story.fleet:
+        return
+    overview, total = item["overview"], len(story.fleet)
+    if item["status"] == "Succeeded":
+        enough = overview["Succeeded"] >= max(1, story.minimum) and not overview["Skipped"]
+        _require(enough, f"{story.deployment_id} succeeded with {overview} and a minimum of {story.minimum}")
+    elif item["error"]["code"] == "HEALTH_CONSTRAINTS":
+        could = total - overview["Failed"]
+        zone = bool(story.zones)
+        _require(
+            could <= story.minimum or overview["Succeeded"] < 1 or zone,
+            f"{story.deployment_id} failed with {overview} and a minimum of {story.minimum}: {item['error']}",
+        )

@@ -1,0 +1,166 @@
+"""What a seed stands for: a fleet, the deployments that are asked for, and how hostile the world is."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+ON_REQUEST = "DEPLOYMENT_STOP_ON_REQUEST"
+ROLLBACKS = ("DEPLOYMENT_FAILURE", ON_REQUEST, "DEPLOYMENT_STOP_ON_ALARM")
+ZONES = ("zone-a", "zone-b", "zone-c")
+
+#: How likely each fault is in a rough world, each time it is possible.
+ROUGH = {
+    # calls of functions to the world
+    "killed before a call": 1 / 120,
+    "killed after a call": 1 / 120,
+    "throttled": 1 / 90,
+    "slow call": 1 / 60,
+    "taken for dead, but goes on": 1 / 25,
+    # events
+    "event lost": 1 / 5,
+    "event late": 1 / 5,
+    "event doubled": 1 / 5,
+    # hosts, each time they are given work
+    "host dies at work": 1 / 40,
+    "host hangs": 1 / 60,
+    "host is slow": 1 / 12,
+    "host is late": 1 / 25,
+    "answer lost": 1 / 15,
+    "cancel ignored": 1 / 2,
+    # users
+    "second deployment refused": 1 / 6,
+    # balancers, each time a target comes or goes
+    "target stays unhealthy": 1 / 60,
+    "drains slowly": 1 / 20,
+    "balancer throttled": 1 / 40,
+    # alarms, each time they are read
+    "alarm raised": 1 / 150,
+}
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """A host as it is at the start."""
+
+    target_id: str
+    zone: str
+    health: str  # never, unhealthy, unknown, old, current
+    fails: frozenset[str]
+    takes: float
+    online: bool = True
+    opted_in: bool = True
+    comes_back: float | None = None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A deployment that a user asks for at a time."""
+
+    at: float
+    key: str
+    minimum: tuple[str, int]
+    zonal: dict[str, Any] | None = None
+    rolls_back_on: tuple[str, ...] = ()
+    outdated_only: bool = False
+    restart: bool = False
+    stop_after: float | None = None
+    stop_rolls_back: bool | None = None
+    watches_alarm: bool = False
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """All that is drawn before a play begins."""
+
+    seed: int
+    hosts: tuple[HostPlan, ...]
+    wishes: tuple[Wish, ...]
+    balanced: bool
+    last_good: str
+    rates: dict[str, float]
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of deployment it asks for."""
+        place = "behind a balancer" if self.balanced else "in place"
+        found = []
+        for wish in self.wishes:
+            how = "by zones" if wish.zonal else "at once"
+            found.append(f"{place}, {how}{', restart' if wish.restart else ''}")
+        return found
+
+
+def draw(seed: int, hosts: int = 20) -> Scenario:
+    """The scenario of a seed.
+
+    Parameters
+    ----------
+    hosts : the largest fleet; most seeds have fewer
+    """
+    dice = random.Random(f"scenario {seed}")
+    count = hosts if dice.random() < 0.4 else dice.randint(1, hosts)
+    balanced = dice.random() < 0.35
+    last_good = "v0.zip" if dice.random() < 0.7 else ""
+    roughness = dice.choice((0.0, 0.3, 0.3, 1.0, 1.0, 2.0))
+    rates = {kind: min(1.0, rate * roughness * dice.choice((0, 0.5, 1, 1, 2))) for kind, rate in ROUGH.items()}
+    env = {"TIDEGATE_PASSES_PER_EXECUTION": str(dice.choice((3, 10, 200, 200, 200)))}
+    fleet = tuple(_host(dice, number, count, last_good) for number in range(1, count + 1))
+    wishes = []
+    at = 0.0
+    for number in range(1, dice.choice((1, 1, 2, 2, 3)) + 1):
+        wishes.append(_wish(dice, at, f"v{number}.zip", count))
+        at += dice.choice((0.0, 30.0, 600.0, 4000.0))
+    return Scenario(seed, fleet, tuple(wishes), balanced, last_good, rates, env)
+
+
+def _host(dice: random.Random, number: int, count: int, last_good: str) -> HostPlan:
+    healths = ("current", "current", "old", "unhealthy", "unknown", "never") if last_good else ("never", "unhealthy")
+    bad = dice.random()
+    failing = frozenset(key for key in ("v1.zip", "v2.zip", "v3.zip") if dice.random() < bad * 0.3)
+    unwell = dice.random() < 0.04
+    return HostPlan(
+        target_id=f"i-{number:017x}",
+        zone=ZONES[number * len(ZONES) // (count + 1)] if number % 7 else ZONES[0],
+        health=dice.choice(healths) if last_good == "" or dice.random() < 0.4 else "current",
+        fails=failing,
+        takes=round(dice.uniform(1, 40), 3),
+        online=not unwell,
+        opted_in=dice.random() > 0.01,
+        comes_back=round(dice.uniform(1, 400), 3) if unwell and dice.random() < 0.7 else None,
+    )
+
+
+def _wish(dice: random.Random, at: float, key: str, count: int) -> Wish:
+    minimum = dice.choice(
+        (
+            ("MOST_CONCURRENCY", 1),
+            ("MOST_CONCURRENCY", dice.randint(1, count)),
+            ("HOST_COUNT", dice.randint(0, count)),
+            ("HOST_COUNT", max(0, count - dice.randint(1, 5))),
+            ("FLEET_PERCENT", dice.choice((0, 25, 50, 75, 95))),
+            ("FLEET_PERCENT", dice.randint(1, 99)),
+        )
+    )
+    zonal: dict[str, Any] | None = None
+    if dice.random() < 0.3:
+        zonal = {"monitorDurationInSeconds": dice.choice((0, 60, 400))}
+        if dice.random() < 0.5:
+            zonal["firstZoneMonitorDurationInSeconds"] = dice.choice((0, 30, 700))
+        if dice.random() < 0.6:
+            floor = dice.choice((("HOST_COUNT", dice.choice((0, 1, 2))), ("FLEET_PERCENT", dice.choice((10, 50, 70)))))
+            zonal["minimumHealthyHostsPerZone"] = {"type": floor[0], "value": floor[1]}
+    return Wish(
+        at=at,
+        key=key,
+        minimum=minimum,
+        zonal=zonal,
+        rolls_back_on=tuple(event for event in ROLLBACKS if dice.random() < 0.6),
+        outdated_only=dice.random() < 0.15,
+        restart=dice.random() < 0.1,
+        stop_after=round(dice.expovariate(1 / 120), 3) if dice.random() < 0.25 else None,
+        stop_rolls_back=dice.choice((None, True, False)),
+        watches_alarm=dice.random() < 0.3,
+    )

@@ -1,0 +1,82 @@
+"""What people do: ask for deployments, stop them, ask for one too many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.sim.ports import EXPECTED
+from tests.sim.scenarios import Wish
+from tests.unit.functions.machine import Killed
+
+from tidegate.store.errors import DeploymentCompletedError, DeploymentGroupBusyError
+
+if TYPE_CHECKING:
+    from tests.sim.world import SimWorld
+
+STYLE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+INFO = {"targetGroupInfoList": [{"name": "web"}]}
+ALARM = "errors"
+
+
+class Users:
+    """The users of a world; their calls are answered, or they ask again."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+        self.stops: dict[str, float] = {}
+        self.made: dict[str, Wish] = {}
+
+    def come(self) -> None:
+        """Ask for what the scenario has, each in its time."""
+        for number, wish in enumerate(self._world.scenario.wishes, 1):
+            if number == 1 or self._world.chance.planned(f"deployment {number} is asked for"):
+                self._world.clock.at(self._world.now + wish.at, lambda wish=wish, n=number: self._ask(wish, n))
+
+    def _ask(self, wish: Wish, number: int, tries: int = 400) -> None:
+        world = self._world
+        group = world.group()
+        busy = group.get("live")
+        try:
+            deployment_id = world.deploy(wish.key, wish.minimum, **self._settings(wish, group))
+        except DeploymentGroupBusyError:
+            world.watch.refused(busy)
+            if tries:
+                world.clock.at(world.now + 97, lambda: self._ask(wish, number, tries - 1))
+            return
+        world.watch.created(deployment_id, busy)
+        self.made[deployment_id] = wish
+        world.tell(f"{deployment_id} is asked for: {wish}")
+        if wish.stop_after is not None and world.chance.planned(f"deployment {number} is stopped"):
+            world.clock.at(world.now + wish.stop_after, lambda: self.stop(deployment_id, wish.stop_rolls_back))
+
+    def _settings(self, wish: Wish, group: dict[str, Any]) -> dict[str, Any]:
+        more: dict[str, Any] = {
+            "autoRollback": {"enabled": bool(wish.rolls_back_on), "events": list(wish.rolls_back_on)},
+            "updateOutdatedInstancesOnly": wish.outdated_only,
+        }
+        if self._world.scenario.balanced:
+            more |= {"deploymentStyle": STYLE, "loadBalancerInfo": INFO}
+        if wish.zonal:
+            more["zonal"] = wish.zonal
+        if wish.watches_alarm:
+            more["alarms"] = {"names": [ALARM], "ignorePollFailure": False}
+        good = group.get("lastGood", {}).get("deploymentId", "")
+        if wish.restart and good in self.made:
+            more |= {"deploymentMode": "RESTART", "restartOf": good}
+        return more
+
+    def stop(self, deployment_id: str, rolls_back: bool | None) -> None:
+        """What StopDeployment does; who gets no answer asks again."""
+        world = self._world
+        try:
+            item = world.runtime.deployments.request_stop(
+                deployment_id, now=world.now, auto_rollback=rolls_back, by="alice"
+            )
+            if self.stops.setdefault(deployment_id, world.now) == world.now:
+                world.tell(f"{deployment_id} is to stop")
+                world.watch.to_stop(deployment_id, item)
+            world.runtime.signals.signal(deployment_id)
+        except DeploymentCompletedError:
+            return
+        except (Killed, *EXPECTED):
+            world.clock.at(world.now + 1, lambda: self.stop(deployment_id, rolls_back))

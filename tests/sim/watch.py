@@ -1,0 +1,224 @@
+"""What must always hold, checked at every step from outside: by what hosts and balancers really do and by the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tests.sim.stories import Story
+from tests.unit.functions.machine import Execution
+from tests.unit.functions.world import RecordingTable
+
+from tidegate.model.decisions import HostReport
+from tidegate.model.deployment import TERMINAL
+from tidegate.store.table import Key, Put, Write, key_of
+
+if TYPE_CHECKING:
+    from tests.sim.world import SimWorld
+
+LONGEST_HEARTBEAT = 300
+
+
+class Violation(BaseException):
+    """Something that must always hold did not. No function can catch it."""
+
+
+class WatchedTable(RecordingTable):
+    """A table that shows each write to the watch."""
+
+    watch: Watch | None = None
+
+    def write(self, *writes: Write) -> None:
+        keys = [key_of(write.item) if isinstance(write, Put) else write.key for write in writes]
+        before = [self._items.get(key) for key in keys]
+        super().write(*writes)
+        if self.watch is not None:
+            self.watch.wrote([(key, old, self._items.get(key)) for key, old in zip(keys, before, strict=True)])
+
+
+class Watch:
+    """The stories of all deployments, and the rules that each step is held to."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+        self.stories: dict[str, Story] = {}
+        self.live: set[str] = set()
+        self.stopping: dict[str, float] = {}  # since when a deployment is to begin nothing new
+        self.refusals = 0
+        self.ever_late: set[Key] = set()  # rows ever written by a function that had been taken for dead
+        self.written_late: set[Key] = set()  # those that it wrote last
+        self.good_when_made: dict[str, str] = {}  # by deployment: the group's last good revision then
+        self.good_when_ended: dict[str, str] = {}
+
+    def require(self, holds: bool, rule: int, what: str) -> None:
+        if not holds:
+            raise Violation(f"invariant {rule}: {what}")
+
+    # --- hosts
+
+    def sends(self, order: Mapping[str, Any], target_ids: Sequence[str]) -> None:
+        """A command is sent."""
+        deployment_id = order["deploymentId"]
+        story, since = self.stories[deployment_id], self.stopping.get(deployment_id)
+        if order["mode"] != "run":
+            return
+        sender = self._world.current[-1]
+        fresh = [each for each in target_ids if each not in story.sent]
+        if fresh and since is not None:
+            what = (
+                f"{deployment_id} began {fresh} at {sender.began:.2f}, though it was to begin nothing since {since:.2f}"
+            )
+            self.require(sender.began <= since, 2, what)
+        for each in target_ids:
+            place = (each, order["stage"])
+            self.require(place not in story.commands, 4, f"{deployment_id} sent {each} '{order['stage']}' twice")
+            story.commands.add(place)
+            story.sent.add(each)
+
+    def begins(self, target_id: str, order: Mapping[str, Any], expires: float) -> None:
+        """A host begins to work on an order."""
+        deployment_id = order["deploymentId"]
+        story = self.stories[deployment_id]
+        self._world.tell(f"{target_id} begins '{order['stage']}' of {deployment_id}")
+        self.require(self._world.now <= expires, 9, f"{target_id} ran an order of {deployment_id} that had expired")
+        self.require(deployment_id in self.live, 9, f"{target_id} began {deployment_id} after its end")
+        for event in order["events"]:
+            why = story.event(target_id, event)
+            self.require(not why, 4, f"{deployment_id}: {why}")
+        self.out(story, target_id)
+
+    def out(self, story: Story, target_id: str) -> None:
+        """A target is out from now on."""
+        if target_id in story.out:
+            return
+        story.out.add(target_id)
+        why = story.too_many_out(target_id)
+        self.require(not why, 1, f"{story.deployment_id}: {why}")
+        why = story.out_of_turn(target_id, self._world.cells(story.deployment_id), self._world.now)
+        self.require(not why, 1, f"{story.deployment_id}: {why}")
+
+    def ended(self, target_id: str, order: Mapping[str, Any], report: HostReport) -> None:
+        """A host has ended a stage."""
+        story = self.stories[order["deploymentId"]]
+        self._world.tell(f"{target_id} ends '{order['stage']}' of {story.deployment_id}: {report.status}")
+        if report.status != "Succeeded":
+            story.has_failed(target_id)
+        elif order["events"][-1] == story.events[-1]:
+            story.has_succeeded(target_id)
+
+    def interrupted(self, target_id: str, deployment_id: str) -> None:
+        """A host went down while it worked on a deployment."""
+        self.stories[deployment_id].has_failed(target_id)
+
+    def traffic(self, event: str, ids: Sequence[str]) -> None:
+        """Balancers are asked to take targets out, or in; they may be asked twice."""
+        for story in self.stories.values():
+            if story.deployment_id not in self.live:
+                continue
+            for each in ids:
+                if story.last_event.get(each) == event:
+                    continue
+                why = story.event(each, event)
+                self.require(not why, 4, f"{story.deployment_id}: {why}")
+
+    def alarms_read(self, states: Mapping[str, str]) -> None:
+        """An alarm is in ALARM, and a function knows it."""
+
+    # --- people
+
+    def created(self, deployment_id: str, busy: str | None) -> None:
+        """A deployment was made while ``busy`` was the group's live one."""
+        self.require(not busy, 3, f"{deployment_id} was made though {busy} was live")
+
+    def refused(self, busy: str | None) -> None:
+        """A deployment was refused since another one is live."""
+        self.refusals += 1
+        self.require(
+            bool(busy) and busy in self.live, 3, f"a deployment was refused because of {busy}, which is not live"
+        )
+
+    def to_stop(self, deployment_id: str, item: Mapping[str, Any]) -> None:
+        """A stop was acknowledged."""
+        self.require("stop" in item, 7, f"the stop of {deployment_id} was acknowledged and is not recorded")
+        self.stopping.setdefault(deployment_id, self._world.now)
+
+    # --- executions
+
+    def parked(self, execution: Execution, seconds: float) -> None:
+        """An execution waits."""
+        self.require(0 < seconds <= LONGEST_HEARTBEAT + 1, 6, f"{execution.name} waits for {seconds:.0f} s")
+
+    # --- the table
+
+    def wrote(self, changes: Sequence[tuple[Key, Mapping[str, Any] | None, Mapping[str, Any] | None]]) -> None:
+        """A write was done: one call, or one transaction."""
+        late = bool(self._world.current) and self._world.current[-1].ghost
+        for (pk, sk), old, new in changes:
+            if late:
+                self.written_late.add((pk, sk))
+                self.ever_late.add((pk, sk))
+            elif self.written_late:
+                self.written_late.discard((pk, sk))
+            if sk == "DEP":
+                self._deployment_changed(pk[4:], old, new)
+            elif sk == "LEDGER":
+                self._ledger_changed(pk[4:], old, new)
+            elif sk.startswith("DECISION#"):
+                same = old is None or {**old, "time": 0} == {**(new or {}), "time": 0}
+                self.require(same, 7, f"the decision {pk} {sk} was changed: {old} became {new}")
+            elif sk.startswith("LEDGER#") and old is not None and new is not None:
+                self._cells_changed(pk[4:], old["cells"], new["cells"])
+
+    def _deployment_changed(
+        self, deployment_id: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
+    ) -> None:
+        assert new is not None, "deployments are kept"
+        if old is not None:
+            lost = [name for name in ("stop", "startTime", "rollback") if name in old and name not in new]
+            self.require(not lost, 7, f"{deployment_id} lost {lost}")
+            self.require(old["generation"] <= new["generation"], 7, f"the generation of {deployment_id} went back")
+            if old["status"] in TERMINAL:
+                self.require(
+                    old["status"] == new["status"], 7, f"{deployment_id} ended {old['status']}, then {new['status']}"
+                )
+        good = (self._world.group().get("lastGood") or {}).get("revisionKey", "")
+        if old is None:
+            self.good_when_made[deployment_id] = good
+        if new["status"] in TERMINAL:
+            self.good_when_ended.setdefault(deployment_id, good)
+            self.live.discard(deployment_id)
+            self.stopping.setdefault(deployment_id, self._world.now)
+        else:
+            self.live.add(deployment_id)
+        self.require(len(self.live) <= 1, 3, f"{sorted(self.live)} are live together")
+
+    def _ledger_changed(self, deployment_id: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> None:
+        assert new is not None, "ledgers are kept"
+        if old is None:
+            self.stories[deployment_id] = Story.of(self._world, deployment_id)
+            return
+        self.require(
+            new["version"] == old["version"] + 1, 7, f"two passes wrote the ledger of {deployment_id} together"
+        )
+        self.require(new["decisions"] >= old["decisions"], 7, f"decisions of {deployment_id} went back")
+        if old["closing"]:
+            self.require(bool(new["closing"]), 2, f"{deployment_id} was closing, and is no longer")
+        since = self.stopping.get(deployment_id)
+        if new["batches"] > old["batches"] and since is not None and self._world.current:
+            run = [f for f in new["flights"] if f["purpose"] == "run" and f["stage"] == 0 and f not in old["flights"]]
+            fresh = [f for f in run if f["key"] not in {each["key"].rstrip("+") for each in old["flights"]}]
+            began = self._world.current[-1].began
+            self.require(
+                not fresh or began <= since, 2, f"{deployment_id} chose a batch though it was to begin nothing"
+            )
+        if new["closing"]:
+            self.stopping.setdefault(deployment_id, self._world.now)
+
+    def _cells_changed(self, deployment_id: str, old: bytes, new: bytes) -> None:
+        for position, (before, after) in enumerate(zip(old, new, strict=True)):
+            if before != after and before & 0b111 in (2, 3, 4):
+                self.require(
+                    before & 0b111 == after & 0b111, 7, f"{deployment_id}: target {position} had ended, and moved"
+                )
+        if deployment_id in self.stories and self._world.current:
+            self.stories[deployment_id].zones_seen(self._world.cells(deployment_id), self._world.current[-1].began)

@@ -1,0 +1,356 @@
+"""The hostile world: many executions at once, faulty ports, unreliable events, users who stop and start deployments."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from tests.sim.alarms import SimAlarms
+from tests.sim.balancers import SimTargetGroup
+from tests.sim.chance import Chance
+from tests.sim.hosts import SimFleet, SimHost
+from tests.sim.ports import CALL_LASTS, EXPECTED, EXPECTED_LATE, UNFENCED, FaultyPort, Invocation, Superseded
+from tests.sim.scenarios import HostPlan, Scenario
+from tests.sim.users import Users
+from tests.sim.watch import Violation, Watch, WatchedTable
+from tests.unit.functions.machine import Execution, Json, Killed, StepError, Walk
+from tests.unit.functions.world import START, Account
+
+from tidegate.model.names import revision_key
+from tidegate.runtime import Runtime, step
+from tidegate.store.table import Put, Update
+
+MOST_IN_A_ROW = 5  # tries of a step that fail by the world's doing: the machine makes seven
+MOST_NESTED = 3
+CALL_TAKES = 0.05
+_LOGGER = Logger()
+
+
+def never() -> bool:
+    """For waits that only the time ends."""
+    return False
+
+
+@cache
+def module_of(function: str) -> Any:
+    """The module of a function by its name in the template."""
+    folder = re.sub(r"(?<!^)(?=[A-Z])", "_", function.removesuffix("Function")).lower()
+    return importlib.import_module(f"functions.{folder}.app")
+
+
+def location_of(key: str) -> dict[str, Any]:
+    """A revision's location."""
+    return {"revisionType": "S3", "s3Location": {"bucket": "releases", "key": key, "bundleType": "zip"}}
+
+
+class SimWorld(Account):
+    """An account in a hostile world."""
+
+    fleet: SimFleet
+    hosts: dict[str, SimHost]  # type: ignore[assignment]
+    table: WatchedTable
+    table_type = WatchedTable
+    fleet_type = SimFleet
+
+    def __init__(self, scenario: Scenario, chance: Chance) -> None:
+        self.scenario, self.chance = scenario, chance
+        self.trace: list[str] | None = None
+        self.current: list[Invocation] = []
+        self.failed_in_a_row: Counter[str] = Counter()
+        self.nested = 0
+        self.calls = 0
+        self.walks: dict[str, Walk] = {}
+        self.pauses: Counter[str] = Counter()
+        self.unreliable: set[str] = {plan.target_id for plan in scenario.hosts if not plan.online}
+        self.running: set[str] = set()
+        super().__init__({plan.target_id: _host(plan) for plan in scenario.hosts}, **scenario.env)
+        self.watch = Watch(self)
+        self.fleet.world = self
+        self.table.watch = self.watch
+        self.bundles.appspecs = dict.fromkeys(("v0.zip", "v1.zip", "v2.zip", "v3.zip"), self.bundles.appspecs["v1.zip"])
+        self.balancer = SimTargetGroup(self)
+        self._known_health()
+        self.alarms = SimAlarms(self)
+        self.plain, self.runtime = self._runtime(), self._runtime(lambda name, port: FaultyPort(self, name, port))
+        vars(self.runtime)["balancers"] = FaultyPort(self, "balancers", self.balancer)
+        self.runtime.clock = lambda: self._known_or(lambda: self.now)
+        self.runtime.new_deployment_id = lambda: self._known_or(lambda: next(self.ids))  # type: ignore[method-assign]
+        self.users = Users(self)
+        for plan in scenario.hosts:
+            if plan.comes_back is not None and chance.planned(f"{plan.target_id} comes back"):
+                self.clock.at(START + plan.comes_back, lambda i=plan.target_id: self.fleet.come_online(i))
+
+    def tell(self, what: str) -> None:
+        """A line of the trace, where one is kept."""
+        if self.trace is not None:
+            self.trace.append(f"{self.now - START:10.2f}  {what}")
+
+    def deploy(self, key: str, minimum: tuple[str, int] = ("MOST_CONCURRENCY", 1), **more: Any) -> str:
+        """CreateDeployment, answered: what dies in it is the sweep's matter."""
+        faulty, self.runtime = self.runtime, self.plain
+        try:
+            return super().deploy(key, minimum, **more)
+        finally:
+            self.runtime = faulty
+
+    def noted_health(self) -> dict[str, Any]:
+        """What is noted of the instances' health, by target id."""
+        return {row["SK"][5:]: row for row in self.table.query("GROUP#group-1", "HOST#").items}
+
+    def cells(self, deployment_id: str) -> bytes:
+        """The ledger's cells of a deployment, as they stand."""
+        shards = self.table.query(f"DEP#{deployment_id}", "LEDGER#").items
+        return b"".join(shard["cells"] for shard in shards)
+
+    def _known_health(self) -> None:
+        """What earlier deployments of the group have left."""
+        good = self.scenario.last_good
+        revisions = {"current": revision_key(location_of("v0.zip")), "old": "0" * 40}
+        puts = []
+        for plan in self.scenario.hosts:
+            if plan.health == "never":
+                continue
+            item = {
+                "PK": "GROUP#group-1",
+                "SK": f"HOST#{plan.target_id}",
+                "deploymentId": "d-000000000",
+                "time": START - 9,
+            }
+            revision = {"revisionKey": revisions[plan.health]} if plan.health in revisions else {}
+            puts.append(Put({**item, "healthy": plan.health != "unhealthy", **revision}))
+        if puts:
+            self.table.write_many(puts)
+        if good:
+            last = {
+                "deploymentId": "d-000000000",
+                "location": location_of(good),
+                "revisionKey": revision_key(location_of(good)),
+            }
+            kept = {"lastGood": {**last, "fileExistsBehavior": "DISALLOW"}, "targetRevision": location_of(good)}
+            self.table.write(Update(("APP#shop", "GROUP#prod"), set=kept))
+
+    # --- time
+
+    def let_time_pass(self, seconds: float) -> None:
+        """Let what is due meanwhile happen, also in the middle of a function."""
+        if self.nested >= MOST_NESTED:
+            return
+        self.nested += 1
+        waiting, self.current = self.current, []  # what others do meanwhile is not the waiting function's
+        try:
+            self.clock.pass_time_until(self.now + seconds, never)
+        finally:
+            self.nested -= 1
+            self.current = waiting
+
+    def play(self) -> None:
+        """Let everything happen that is to happen."""
+        self.users.come()
+        while self.clock.happen():
+            pass
+
+    # --- executions
+
+    def start(self, deployment_id: str, generation: int) -> None:
+        name = f"{deployment_id}-{generation}"
+        if name in self.executions:
+            return
+        state = {"deploymentId": deployment_id, "generation": generation, "pass": 0}
+        self.executions[name] = Execution(self, name, state, definition=self.machine, before=self._entered(name))
+        self.walks[name] = self.executions[name].walk()
+        self.tell(f"execution {name} starts")
+        self.clock.at(self.now + CALL_TAKES, lambda: self._go_on(name, None))
+
+    def _entered(self, name: str) -> Callable[[str, Json], None]:
+        return lambda state, _: self.tell(f"{name}: {state}")
+
+    def wake(self, token: str) -> None:
+        for name, execution in self.executions.items():
+            if execution.token == token and execution.status == "RUNNING" and not execution.is_answered(token):
+                execution.answered[token] = {}
+                self.clock.at(self.now + 0.01, partial(self._answered, name, self.pauses[name]))
+
+    def _answered(self, name: str, number: int) -> None:
+        if self.pauses[name] == number and name not in self.running:
+            self._go_on(name, True)
+
+    def _go_on(self, name: str, answer: bool | None) -> None:
+        """Walk an execution to its next pause."""
+        walk, execution = self.walks[name], self.executions[name]
+        self.pauses[name] += 1
+        self.running.add(name)
+        try:
+            pause = next(walk) if answer is None else walk.send(answer)
+        except StopIteration:
+            self.tell(f"execution {name} ends: {execution.status} {execution.error}")
+            return
+        finally:
+            self.running.discard(name)
+        number = self.pauses[name]
+        if pause.token:
+            self.watch.parked(execution, pause.deadline - self.now)
+        if execution.is_answered(pause.token):
+            self.clock.at(self.now + 0.01, partial(self._answered, name, number))
+        self.clock.at(pause.deadline, partial(self._timed_out, name, number))
+
+    def _timed_out(self, name: str, number: int) -> None:
+        if self.pauses[name] == number:
+            self._go_on(name, False)
+
+    # --- functions
+
+    def invoke(self, function: str, payload: Json) -> Json:
+        """Call a function as Lambda does; Step Functions may take it for dead though it goes on."""
+        self.let_time_pass(CALL_TAKES)
+        place = f"{payload.get('deploymentId')} {function}"
+        dice = self.chance.happens("taken for dead, but goes on") if self._may_fail(place) else None
+        invocation = Invocation(function, self.now, place=place, stops_at=dice.randint(1, 12) if dice else 0)
+        try:
+            answer = self._run(invocation, payload)
+        except Superseded:
+            self.failed_in_a_row[place] += 1
+            self.tell(f"  {function} is taken for dead, and goes on later")
+            later = Invocation(function, invocation.began, place=place, known=invocation.answers)
+            self.clock.at(self.now + dice.uniform(0.1, 40), lambda: self._haunt(later, payload))
+            raise StepError("Lambda.Unknown", "taken for dead") from None
+        except Killed as killed:
+            self.failed_in_a_row[place] += 1
+            raise StepError("Lambda.Unknown", str(killed)) from killed
+        except EXPECTED as error:
+            self.failed_in_a_row[place] += 1
+            name = type(error).__name__
+            raise StepError(name, json.dumps({"errorType": name, "errorMessage": str(error)})) from error
+        except Exception as error:
+            raise Violation(f"{function} raised {type(error).__name__}: {error}") from error
+        self.failed_in_a_row[place] = 0
+        return answer
+
+    def _run(self, invocation: Invocation, payload: Json) -> Json:
+        self.current.append(invocation)
+        try:
+            return step(_LOGGER, module_of(invocation.function).run, self._runtime_now)(payload, None)
+        finally:
+            self.current.pop()
+
+    def _runtime_now(self) -> Runtime:
+        return self.runtime
+
+    def _haunt(self, ghost: Invocation, payload: Json) -> None:
+        """What was taken for dead goes on; whatever it comes to, nobody hears of it."""
+        self.tell(f"  {ghost.function}, taken for dead, goes on")
+        try:
+            self._run(ghost, copy.deepcopy(payload))
+        except (Killed, *EXPECTED_LATE):
+            return
+        except Violation:
+            raise
+        except Exception as error:
+            raise Violation(f"{ghost.function}, taken for dead, raised {type(error).__name__}: {error}") from error
+
+    def _may_fail(self, place: str) -> bool:
+        return self.failed_in_a_row[place] < MOST_IN_A_ROW
+
+    def _known_or(self, read: Callable[[], Any]) -> Any:
+        """The time, or an id: a function that goes on after it was taken for dead knows what it had read before."""
+        invocation = self.current[-1] if self.current else None
+        if invocation is None:
+            return read()
+        if invocation.replayed():
+            return invocation.known_answer
+        answer = read()
+        if invocation.stops_at:
+            invocation.answers.append(answer)
+        return answer
+
+    def call(self, name: str, throttled: Callable[[], Exception] | None, method: Callable[[], Any]) -> Any:
+        """One call of a function to the world."""
+        invocation = self.current[-1] if self.current else None
+        if invocation is not None and invocation.replayed():
+            return invocation.known_answer
+        if invocation is not None and invocation.ghost and name in UNFENCED:
+            raise Killed(f"timed out before {name}")
+        try:
+            answer = self._called(name, throttled, method, invocation)
+        except Exception as error:
+            if invocation is not None and invocation.stops_at:
+                invocation.answers.append(error)
+            raise
+        if invocation is not None and invocation.stops_at:
+            invocation.answers.append(copy.deepcopy(answer))
+            if invocation.calls >= invocation.stops_at:
+                raise Superseded(name)
+        return answer
+
+    def _called(
+        self,
+        name: str,
+        throttled: Callable[[], Exception] | None,
+        method: Callable[[], Any],
+        invocation: Invocation | None,
+    ) -> Any:
+        self.calls += 1
+        chance = self.chance
+        slow = chance.happens("slow call")
+        self.let_time_pass(slow.uniform(0.1, 30) if slow else CALL_LASTS)
+        may_fail = invocation is None or invocation.ghost or self._may_fail(invocation.place)
+        if may_fail and chance.happens("killed before a call"):
+            self.tell(f"  killed before {name}")
+            raise Killed(f"killed before {name}")
+        if may_fail and throttled is not None and chance.happens("throttled"):
+            self.tell(f"  throttled: {name}")
+            raise throttled()
+        answer = method()
+        if may_fail and chance.happens("killed after a call"):
+            self.tell(f"  killed after {name}")
+            raise Killed(f"killed after {name}")
+        return answer
+
+    # --- events
+
+    def _ended(self, command_id: str, target_id: str) -> None:
+        self.send_event(lambda: self.deliver(command_id, target_id), f"{command_id} {target_id}")
+
+    def send_event(self, arrive: Callable[[], None], what: str) -> None:
+        if self.chance.happens("event lost"):
+            self.tell(f"event lost: {what}")
+            return
+        late = self.chance.happens("event late")
+        after = late.expovariate(1 / 60) if late else 0.5
+        self.clock.at(self.now + after, arrive)
+        if double := self.chance.happens("event doubled"):
+            self.clock.at(self.now + after + double.expovariate(1 / 20), arrive)
+
+    def deliver(self, command_id: str, target_id: str, tries: int = 5) -> None:
+        detail = {"command-id": command_id, "instance-id": target_id, "status": "Success"}
+        self.deliver_event({"source": "aws.ssm", "detail": detail}, tries)
+
+    def deliver_event(self, body: Json, tries: int = 5) -> None:
+        """An event, through the queue; what WakeDeployment gives back, or dies of, comes again."""
+        record = {"messageId": "m-1", "body": json.dumps(body)}
+        self.current.append(Invocation("WakeDeploymentFunction", self.now))
+        try:
+            again = module_of("WakeDeploymentFunction").run({"Records": [record]}, self.runtime)["batchItemFailures"]
+        except (Killed, *EXPECTED):
+            again = [record]
+        except Exception as error:
+            raise Violation(f"WakeDeployment raised {type(error).__name__}: {error}") from error
+        finally:
+            self.current.pop()
+        if again and tries > 1:
+            self.clock.at(self.now + 30, lambda: self.deliver_event(body, tries - 1))
+
+
+def _host(plan: HostPlan) -> SimHost:
+    tags = {"Fleet": "demo"} | ({"tidegate:managed": "true"} if plan.opted_in else {})
+    return SimHost(fails=plan.fails, takes=plan.takes, online=plan.online, tags=tags, zone=plan.zone)
+
+
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 5000))
