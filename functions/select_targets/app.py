@@ -14,6 +14,8 @@ from tidegate.layouts import laid_out
 from tidegate.model.balancers import to_items
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.legs import events_of
+from tidegate.model.scaling import ScalingFault
+from tidegate.process_suspension import suspend_processes
 from tidegate.rollout.projection import pending_events
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.applications import Applications
@@ -31,10 +33,12 @@ def run(state: State, runtime: Runtime) -> State:
     if known is not None and "startTime" in deployment:
         return {**state, "verdict": "ACT"}  # a later generation: the loop goes on where the ledger stands
     try:
-        layout = laid_out(deployment, runtime.groups.of_deployment(deployment), runtime)
+        group = runtime.groups.of_deployment(deployment)
+        layout = laid_out(deployment, group, runtime)
+        suspend_processes(deployment, group, runtime)
     except DeploymentGroupNotFoundError as error:
         return {**state, "verdict": "FINISH", "fault": _missing(deployment, error, runtime)}
-    except (BalancerFault, FleetFault) as error:
+    except (BalancerFault, FleetFault, ScalingFault) as error:
         return {**state, "verdict": "FINISH", "fault": {"code": error.code, "message": error.message}}
     made, now = layout.plan, runtime.clock()
     deployment_id, generation = state["deploymentId"], state["generation"]

@@ -14,6 +14,7 @@ from tidegate.model.decisions import Decision
 from tidegate.model.deployment import RESTART
 from tidegate.model.ledger import Ledger, Outcome
 from tidegate.model.legs import events_of
+from tidegate.process_suspension import resume_processes
 from tidegate.rollout import RollbackPlan, plan_rollback
 from tidegate.rollout.blue_green import Traffic, traffic_of
 from tidegate.rollout.projection import interrupted_events, pending_events
@@ -73,6 +74,9 @@ def end_deployment(
         Somebody else has the deployment, or made another pass.
     """
     deployment_id, generation = deployment["deploymentId"], deployment["generation"]
+    if fault := resume_processes(deployment, runtime):
+        told = [*told, Decision("Resume", fault.code, fault.message)]
+        end = End("Failed", fault.code, fault.message) if end.status == "Succeeded" else end
     ledger, skipped, lost = _settled(deployment_id, closed, deployment, runtime)
     runtime.targets.show(deployment_id, skipped, now)
     runtime.targets.ended(deployment, lost, now)

@@ -9,6 +9,7 @@ from typing import Any
 
 from tidegate.gateways.service_roles import RoleSettings
 from tidegate.model.deployment import PREVIOUS_REVISION_EVENTS
+from tidegate.model.scaling import LAUNCH_CREATOR
 from tidegate.rollout.rules import Rules
 from tidegate.rollout.way import AFTER_ALLOW, AFTER_BLOCK, BEFORE_ALLOW, BEFORE_BLOCK
 
@@ -41,6 +42,7 @@ class Settings:
     balancer: float
     balancer_interval: float
     deployment: float
+    agent: float
     blue_green: float
     passes_per_execution: int
     max_instances: int
@@ -86,6 +88,7 @@ class Settings:
             balancer=number("TIDEGATE_BALANCER_SECONDS"),
             balancer_interval=number("TIDEGATE_BALANCER_INTERVAL_SECONDS"),
             deployment=number("TIDEGATE_DEPLOYMENT_SECONDS"),
+            agent=number("TIDEGATE_AGENT_SECONDS"),
             blue_green=number("TIDEGATE_BLUE_GREEN_SECONDS"),
             passes_per_execution=int(number("TIDEGATE_PASSES_PER_EXECUTION")),
             max_instances=int(number("TIDEGATE_MAX_INSTANCES")),
@@ -130,6 +133,8 @@ class Settings:
             heartbeat_ceiling=self.heartbeat,
             balancer_interval=self.balancer_interval,
             revived_at=deployment.get("revivedTime", 0.0),
+            # A new instance's agent registers when the instance has booted.
+            unreachable_after=self.agent if deployment.get("creator") == LAUNCH_CREATOR else 0.0,
         )
 
     def _traffic_limit(self, hooks: Mapping[str, int]) -> float:

@@ -54,7 +54,7 @@ VERBS = {
 }
 #: Steps whose failure fails the execution: nothing is left to be ended, or the sweep carries the deployment on.
 ENDS = {"FinishDeployment", "RollBackDeployment", "StartSuccessor"}
-DOORS = {"ApiFunction", "OnRevisionUploadFunction"}  # named after what comes in
+DOORS = {"ApiFunction", "OnInstanceLifecycleFunction", "OnRevisionUploadFunction"}  # named after what comes in
 STEP_FUNCTIONS = {name.removesuffix("Function") for name in FUNCTIONS if name not in DOORS}
 
 DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::SSM::Document"]
@@ -62,6 +62,14 @@ DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::S
 #: Statements that name no resource, because these actions have no resource-level rights at AWS.
 UNBOUNDED = {
     ("ApiFunction", "ListGitHubTokens"): {"secretsmanager:ListSecrets"},
+    ("ApiFunction", "FindScalingGroups"): {
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeLifecycleHooks",
+    },
+    ("SweepDeploymentsFunction", "FindWaitingInstances"): {
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeWarmPool",
+    },
     ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances", "autoscaling:DescribeAutoScalingGroups"},
     ("ValidateRevisionFunction", "LookAtTaskDefinitions"): {"ecs:DescribeTaskDefinition"},
     ("SelectTargetsFunction", "FindManagedNodes"): {"ssm:DescribeInstanceInformation"},
@@ -279,7 +287,14 @@ def test_on_premises_machines_may_run_commands_and_read_nothing() -> None:
 
 def test_only_steps_that_must_may_touch_other_services() -> None:
     allowed = {
-        "autoscaling": {"SelectTargetsFunction"},
+        "autoscaling": {
+            "ApiFunction",
+            "EvaluateHealthFunction",
+            "FinishDeploymentFunction",
+            "OnInstanceLifecycleFunction",
+            "SelectTargetsFunction",
+            "SweepDeploymentsFunction",
+        },
         "cloudwatch": {"EvaluateHealthFunction"},
         "ec2": {"SelectTargetsFunction", "EvaluateHealthFunction"},
         "ecs": {"ValidateRevisionFunction"},
@@ -289,6 +304,7 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
         "states": {
             "ApiFunction",
             "AwaitProgressFunction",
+            "OnInstanceLifecycleFunction",
             "OnRevisionUploadFunction",
             "RollBackDeploymentFunction",
             "StartSuccessorFunction",

@@ -231,11 +231,11 @@ def test_a_classic_load_balancer_drains_and_takes_the_instances_back(balanced_cl
     elb.modify_load_balancer_attributes(LoadBalancerName=name, LoadBalancerAttributes=draining)
     fleet = make_fleet(cloud, name, 2, {"elbInfoList": [{"name": name}]}, 1)
     hooks = "hooks:\n  ApplicationStart:\n    - location: serve.sh\n      timeout: 20\n"
-    serve = f'cd /srv/{name} && setsid python3 -m http.server {port} --bind "$TIDEGATE_HOST_ADDRESS" </dev/null'
+    serve = f'cd /srv/{name} && setsid python3 -m http.server {port} --bind "$(uname -n)" </dev/null'
     scripts = {"serve.sh": f"#!/bin/sh\n{serve} >/dev/null 2>&1 &\n"}
     deployment = fleet.deploy(fleet.push("served", hooks, scripts))
     info = fleet.wait(deployment, 120)
-    assert info["status"] == "Succeeded", fleet.reasons(deployment)
+    assert info["status"] == "Succeeded", "\n".join(fleet.reasons(deployment))
     states = elb.describe_instance_health(LoadBalancerName=name)["InstanceStates"]
     assert {(row["InstanceId"], row["State"]) for row in states} == {(host["id"], "InService") for host in fleet.hosts}
     assert ask(address_of(cloud, name), "/file.txt") == (200, b"served")

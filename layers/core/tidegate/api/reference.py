@@ -31,9 +31,6 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
         "InvalidECSService": "services are checked with the group, and again when the deployment begins",
         "InvalidTrafficRoutingConfiguration": "another platform's configuration is InvalidComputePlatformException's",
     },
-    "CreateDeploymentGroup": {
-        "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
-    },
     "DeleteApplication": {"InvalidRole": _ROLE},
     "DeleteDeploymentGroup": {"InvalidRole": _ROLE},
     "DeleteGitHubAccountToken": _TOKENS,
@@ -57,9 +54,6 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
     "UntagResource": {
         "DeploymentConfigDoesNotExist": _NOT_TAKEN,
         "InvalidTagsToAdd": "keys that are not there are passed over",
-    },
-    "UpdateDeploymentGroup": {
-        "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
     },
 }
 
@@ -103,5 +97,8 @@ DIFFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "UpdateApplication": (
         "What is history keeps the old name: ended deployments, and installations (ListInstallations).",
     ),
-    "UpdateDeploymentGroup": ("A group cannot be renamed while a deployment of it is live (InvalidInputException).",),
+    "UpdateDeploymentGroup": (
+        "Hooks that cannot be put are an error, but the settings are kept: call again when it is mended.",
+        "A group cannot be renamed while a deployment of it is live (InvalidInputException).",
+    ),
 }

@@ -52,6 +52,10 @@ BLUE: Final = "Blue"
 GREEN: Final = "Green"
 
 ROLLBACK_CREATOR: Final = "codeDeployRollback"
+FOLLOW_UP_CREATOR: Final = "CodeDeployAutoUpdate"
+
+#: The one host event of a deployment that takes an instance out of service.
+LEAVING_EVENTS: Final = ("ApplicationStop",)
 
 
 class ErrorCode:
@@ -61,6 +65,7 @@ class ErrorCode:
     ALARM_ACTIVE: Final = "ALARM_ACTIVE"
     APPLICATION_MISSING: Final = "APPLICATION_MISSING"
     AUTO_SCALING_CONFIGURATION: Final = "AUTO_SCALING_CONFIGURATION"
+    AUTO_SCALING_IAM_ROLE_PERMISSIONS: Final = "AUTO_SCALING_IAM_ROLE_PERMISSIONS"
     CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND: Final = "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND"
     DEPLOYMENT_GROUP_MISSING: Final = "DEPLOYMENT_GROUP_MISSING"
     ELASTIC_LOAD_BALANCING_INVALID: Final = "ELASTIC_LOAD_BALANCING_INVALID"
