@@ -21,6 +21,7 @@ from tidegate.rollout.dispatch import worded
 from tidegate.rollout.projection import ended_events, merged_events, not_ended, pending_events
 from tidegate.rollout.traffic import fault_sightings, traffic_sightings
 from tidegate.runtime import Runtime, State, kept, step
+from tidegate.store.errors import LedgerGoneError
 from tidegate.store.targets import TargetRow
 from tidegate.target_rows import target_row
 
@@ -36,7 +37,7 @@ def run(state: State, runtime: Runtime) -> State:
     signal = runtime.signals.read(deployment_id)
     loaded = runtime.ledgers.load(deployment_id)
     if loaded is None:
-        raise RuntimeError(f"Deployment {deployment_id} has no ledger; SelectTargets writes it before the first pass.")
+        raise LedgerGoneError(deployment_id)
     # Before all else: what cannot be read is tried again, and the pass with it.
     asked_to_end = None if loaded.ledger.closing else interruption(deployment, runtime, now)
     rules = runtime.settings.rules(deployment)

@@ -25,6 +25,9 @@ _KNOWN = {
     "AlarmsUnreadError": ("Stopped", ErrorCode.ALARM_ACTIVE),
     "TableBusyError": ("Failed", ErrorCode.THROTTLED),
     "ThrottledError": ("Failed", ErrorCode.THROTTLED),
+    "LedgerGoneError": ("Failed", ErrorCode.CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND),
+    "LimitReachedError": ("Failed", ErrorCode.RESOURCE_LIMIT_EXCEEDED),
+    "ResourceMissingError": ("Failed", ErrorCode.CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND),
     "RoleMissingError": ("Failed", ErrorCode.IAM_ROLE_MISSING),
     "RolePermissionsError": ("Failed", ErrorCode.IAM_ROLE_PERMISSIONS),
 }

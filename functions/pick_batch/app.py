@@ -13,6 +13,7 @@ from tidegate.model.legs import events_of
 from tidegate.rollout import pick
 from tidegate.rollout.projection import pending_events
 from tidegate.runtime import Runtime, State, step
+from tidegate.store.errors import LedgerGoneError
 from tidegate.store.targets import TargetRow
 from tidegate.target_rows import target_row
 
@@ -27,7 +28,7 @@ def run(state: State, runtime: Runtime) -> State:
     deployment_id, now = state["deploymentId"], runtime.clock()
     loaded = runtime.ledgers.load(deployment_id)
     if loaded is None:
-        raise RuntimeError(f"Deployment {deployment_id} has no ledger; SelectTargets writes it before the first pass.")
+        raise LedgerGoneError(deployment_id)
     batch = pick(loaded.ledger, runtime.settings.rules(deployment), now)
     if batch.decision is not None:
         roster = runtime.ledgers.roster(deployment_id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
@@ -14,7 +16,8 @@ from tidegate.model.deployment import ErrorCode
 from tidegate.model.legs import events_of
 from tidegate.rollout.projection import pending_events
 from tidegate.runtime import Runtime, State, step
-from tidegate.store.errors import DeploymentGroupNotFoundError
+from tidegate.store.applications import Applications
+from tidegate.store.errors import ApplicationNotFoundError, DeploymentGroupNotFoundError
 from tidegate.store.ledgers import number_decisions
 from tidegate.target_rows import target_row
 
@@ -30,8 +33,7 @@ def run(state: State, runtime: Runtime) -> State:
     try:
         layout = laid_out(deployment, runtime.groups.of_deployment(deployment), runtime)
     except DeploymentGroupNotFoundError as error:
-        fault = {"code": ErrorCode.DEPLOYMENT_GROUP_MISSING, "message": str(error)}
-        return {**state, "verdict": "FINISH", "fault": fault}
+        return {**state, "verdict": "FINISH", "fault": _missing(deployment, error, runtime)}
     except (BalancerFault, FleetFault) as error:
         return {**state, "verdict": "FINISH", "fault": {"code": error.code, "message": error.message}}
     made, now = layout.plan, runtime.clock()
@@ -59,6 +61,16 @@ def run(state: State, runtime: Runtime) -> State:
         once={"startTime": now},
     )
     return {**state, "verdict": "ACT"}
+
+
+def _missing(deployment: Mapping[str, Any], error: DeploymentGroupNotFoundError, runtime: Runtime) -> dict[str, str]:
+    """The fault of a deployment whose group was deleted before it began, or whose application was."""
+    remedy = "It was deleted after the deployment was created, and nothing was deployed: create it again, then deploy."
+    try:
+        Applications(runtime.table).get(deployment["applicationName"])
+    except ApplicationNotFoundError as gone:
+        return {"code": ErrorCode.APPLICATION_MISSING, "message": f"{gone}. {remedy}"}
+    return {"code": ErrorCode.DEPLOYMENT_GROUP_MISSING, "message": f"{error} {remedy}"}
 
 
 handler = step(Logger(), run, cache(Runtime))

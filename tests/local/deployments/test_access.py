@@ -289,3 +289,31 @@ def deployer_resources(cloud: Any) -> list[str]:
     version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
     document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
     return list(document["Statement"][0]["Resource"])
+
+
+def test_overriding_alarms_is_a_right_of_its_own(
+    cloud: Any, user: Callable[..., Any], shops: dict[str, str], tmp_path: Path
+) -> None:
+    """A deployer may deploy, and neither path lets an override through; an administrator's prepared client does."""
+    write_client_models(tmp_path / "usual")
+    write_client_models(tmp_path / "overriding", override_alarms=True)
+    deployer, administrator = user("DeployerPolicy", shops["a"]), user("AdministratorPolicy")
+    prod = {"applicationName": shops["a"], "deploymentGroupName": "prod", "revision": REVISION}
+    override = {"overrideAlarmConfiguration": {"enabled": False}}
+
+    def create(keys: dict[str, str], folder: str) -> Callable[..., Any]:
+        session = session_with(tmp_path / folder, keys["AccessKeyId"], keys["SecretAccessKey"])
+        url = cloud.env["AWS_ENDPOINT_URL_CODEDEPLOY"]
+        client = session.client("codedeploy", endpoint_url=url, config=Config(retries={"total_max_attempts": 1}))
+        made: Callable[..., Any] = client.create_deployment
+        return made
+
+    # Said by Tidegate on the usual path, and by IAM on the other.
+    assert refused(create(deployer, "usual"), **prod, **override) == "AccessDeniedException"
+    with pytest.raises(ClientError, match=r"execute-api:Invoke|not authorized"):
+        create(deployer, "overriding")(**prod)
+    assert refused(create(administrator, "usual"), **prod, **override) == "AccessDeniedException"
+    # The first deployment may still run; who may not override would be told so instead.
+    by_administrator = create(administrator, "overriding")
+    with contextlib.suppress(cloud.client("codedeploy").exceptions.DeploymentLimitExceededException):
+        by_administrator(**prod, **override)

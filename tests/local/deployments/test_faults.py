@@ -52,7 +52,7 @@ def test_a_command_delivered_after_its_order_expired_runs_nothing(group: Any) ->
     info = fleet.wait(deployment)
     time.sleep(6)  # the command arrives in this time, after the deployment has ended
 
-    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "AGENT_ISSUE")
     assert "did not pick up its command" in message(fleet, deployment, "host-1")
     assert fleet.runs("host-1", "late") == []
     assert fleet.files() == [""]

@@ -193,3 +193,19 @@ def test_nothing_of_a_watch_is_left_when_its_deployment_has_ended() -> None:
     assert ended(account, deployed)[0] == "Succeeded"
     assert {deployed} in found
     assert account.runtime.alarm_watches.deployments_of(["errors", "latency"]) == set()
+
+
+def test_an_hour_of_waiting_costs_a_bounded_number_of_looks() -> None:
+    """The idle passes of an hour, with the heartbeat of 5 minutes that stacks have: what they cost is budgeted."""
+    account = Account(hosts(2), TIDEGATE_HEARTBEAT_SECONDS="300")
+    for host, zone in zip(account.hosts.values(), "ab", strict=True):
+        host.zone = zone
+    account.alarms.put("errors")
+    zonal = {"firstZoneMonitorDurationInSeconds": 3600}
+    deployed = account.deploy("v1.zip", alarms={"names": ["errors"], "ignorePollFailure": False}, zonal=zonal)
+    assert account.run().deployment(deployed)["status"] == "Succeeded"
+    begun = next(each["time"] for each in account.decisions(deployed) if each["code"] == "MONITOR")
+    looks = [look for look in account.alarms.looks if begun < look <= begun + 3600]
+    transitions, calls = 3 * len(looks) * 0.000025, len(looks) * 0.00001
+    assert len(looks) <= 17
+    assert transitions + calls < 0.0015, "US$, without the fifth that Lambda and the table add"

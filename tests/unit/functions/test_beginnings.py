@@ -6,6 +6,7 @@ import pytest
 from tests.unit.functions.world import Account, hosts
 
 from tidegate.gateways.errors import RevisionFault
+from tidegate.store.applications import Applications
 
 ON_FAILURE = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
 
@@ -67,6 +68,22 @@ def test_a_group_deleted_before_the_fleet_is_resolved() -> None:
     assert "prod" in item["error"]["message"]
     assert account.executions[f"{deployed}-1"].retries == []
     assert "EvaluateHealth" not in account.path(deployed)
+
+
+def test_an_application_deleted_before_the_fleet_is_resolved() -> None:
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip")
+
+    def delete(name: str, _state: object) -> None:
+        if name == "SelectTargets":
+            Applications(account.table).delete("shop")
+
+    account.before = delete
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Failed", "APPLICATION_MISSING")
+    assert "shop" in item["error"]["message"]
+    assert "create it again" in item["error"]["message"]
+    assert account.fleet.commands == {}
 
 
 def test_a_group_deleted_during_the_run_does_not_keep_it_from_ending() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
+from tests.unit.functions.hosts import Host
 from tests.unit.functions.world import Account, hosts
 
 ALL = ("HOST_COUNT", 0)
@@ -19,6 +22,35 @@ def test_a_host_that_never_picks_up_fails_by_the_deadline_and_the_rest_goes_on()
     assert "did not pick up its command within 2 min" in shown["lifecycleEvents"][0]["diagnostics"]["message"]
     assert [target for _, target in account.fleet.cancelled] == ["i-00000000000000002"]
     assert not account.runtime.targets.health("group-1")["i-00000000000000002"].healthy
+
+
+def test_where_no_agent_answers_at_all_that_is_the_error() -> None:
+    account = Account(hosts(3, picked_up=None))
+    account.hosts["i-00000000000000001"].online = False
+    deployed = account.deploy("v1.zip", ALL)
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Failed", "AGENT_ISSUE")
+    assert item["error"]["message"].startswith(
+        "0 instances of 3 succeeded, 3 failed; 1 must succeed. No instance's SSM"
+    )
+    assert "SSM agent is started" in item["error"]["message"]
+
+
+def test_one_by_one_the_first_silent_agent_ends_it_and_is_the_cause() -> None:
+    account = Account(hosts(3, picked_up=None))
+    deployed = account.deploy("v1.zip")
+    item = account.run().deployment(deployed)
+    assert item["error"]["code"] == "AGENT_ISSUE"
+    assert sorted(account.statuses(deployed).values()) == ["Failed", "Skipped", "Skipped"]
+
+
+@pytest.mark.parametrize("behaviour", [{"fails": frozenset({"v1.zip"})}, {"takes": None}, {"tags": {"Fleet": "demo"}}])
+def test_a_single_answer_or_another_reason_makes_it_the_health_of_the_fleet(behaviour: dict[str, Any]) -> None:
+    account = Account(hosts(3, picked_up=None))
+    account.hosts["i-00000000000000002"] = Host(**behaviour)
+    deployed = account.deploy("v1.zip", ALL)
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
 
 
 def test_a_late_host_finds_its_order_expired_and_runs_nothing() -> None:

@@ -9,10 +9,10 @@ import pytest
 from tests.unit.functions.machine import DEFINITION
 from tests.unit.functions.world import Account, hosts
 
-from tidegate.gateways.errors import DeniedError, ThrottledError
+from tidegate.gateways.errors import DeniedError, LimitReachedError, ResourceMissingError, ThrottledError
 from tidegate.gateways.service_roles import RoleMissingError, RolePermissionsError
 from tidegate.store.deployments import deployment_key
-from tidegate.store.table import Update
+from tidegate.store.table import Delete, Update
 
 HALF = ("FLEET_PERCENT", 50)
 ALL = ("HOST_COUNT", 0)
@@ -57,6 +57,48 @@ def test_throttling_beyond_patience_ends_the_deployment_as_throttled(port: str, 
     assert len(retried) >= 6
     assert "live" not in account.group()
     assert set(account.statuses(deployed).values()) <= {"Skipped", "Failed"}
+
+
+@pytest.mark.parametrize(
+    ("port", "call", "error", "code"),
+    [
+        ("run_command", "send", ResourceMissingError("InvalidDocument"), "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND"),
+        ("orders", "publish", ResourceMissingError("NoSuchBucket"), "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND"),
+        ("run_command", "send", LimitReachedError("LimitExceeded"), "RESOURCE_LIMIT_EXCEEDED"),
+    ],
+)
+def test_what_the_stack_has_lost_and_a_quota_that_is_used_up_have_codes_of_their_own(
+    port: str, call: str, error: Exception, code: str
+) -> None:
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip", HALF)
+    break_port(account, port, call, error)
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["error"]) == ("Failed", {"code": code, "message": str(error)})
+    assert "live" not in account.group()
+
+
+def test_a_deployment_without_its_ledger_ends_as_such() -> None:
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip", HALF)
+
+    def lose(name: str, _state: object) -> None:
+        if name == "PickBatch":
+            account.table.write(Delete((f"DEP#{deployed}", "LEDGER")))
+
+    account.before = lose
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Failed", "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND")
+    assert f"The ledger of the deployment {deployed} is not in the table" in item["error"]["message"]
+
+
+def test_a_deployment_that_takes_too_long_ends_as_timeout() -> None:
+    account = Account(hosts(2, takes=400), TIDEGATE_DEPLOYMENT_SECONDS="300")
+    deployed = account.deploy("v1.zip", HALF)
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Failed", "TIMEOUT")
+    assert "did not end within 5 min" in item["error"]["message"]
+    assert sorted(account.statuses(deployed).values()) == ["Skipped", "Succeeded"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Final
 _CONFIG_STAYS: Final = "a configuration that a group refers to cannot be deleted"
 _OUTLIVES: Final = "a deployment is read by its id and outlives its group and application"
 _IN_PLACE: Final = "only deployments in place are run so far, and those never wait to be continued"
-_ROLE: Final = "the role's ARN is checked for its form only: the coordinator acts under roles of its own"
+_ROLE: Final = "the role's ARN is checked for its form only; what else is wrong with it, deployments find out"
 _NOT_TAKEN: Final = "ARNs of configurations are answered by ArnNotSupportedException"
 _TOKENS: Final = {
     "OperationNotSupported": "tokens are kept in every Region",

@@ -5,6 +5,8 @@
     GatewayError
     ├── ThrottledError     the service asked to slow down, for longer than the retries last
     ├── DeniedError        our own role lacks a right: names action and remedy
+    ├── LimitReachedError  a quota of the account is used up
+    ├── ResourceMissingError  something of the stack's own is gone
     └── UnavailableError   anything else the service refused
     RevisionFault          the revision cannot be used: a deployment's error code and a sentence
     BalancerFault          a load balancer cannot be used: likewise
@@ -13,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Collection, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +38,21 @@ _THROTTLES = frozenset(
         "RateExceeded",
     }
 )
+#: How services say that a quota is used up, which no patience mends.
+_LIMITS = frozenset(
+    {
+        "LimitExceeded",
+        "LimitExceededException",
+        "ResourceLimitExceeded",
+        "ServiceQuotaExceededException",
+        "InstanceLimitExceeded",
+        "VcpuLimitExceeded",
+        "TooManyTargets",
+        "TooManyRegistrationsForTargetId",
+    }
+)
+#: How services say that what only the stack itself makes (its SSM documents, its bucket, its table) is not there.
+OWN_GONE = frozenset({"InvalidDocument", "NoSuchBucket"})
 #: How services say that a right is missing.
 DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"})
 
@@ -50,6 +67,14 @@ class ThrottledError(GatewayError):
 
 class DeniedError(GatewayError):
     """Our role may not do what was asked."""
+
+
+class LimitReachedError(GatewayError):
+    """A quota of the account is used up."""
+
+
+class ResourceMissingError(GatewayError):
+    """Something that the stack makes for itself is gone."""
 
 
 class UnavailableError(GatewayError):
@@ -102,8 +127,14 @@ def is_denial(error: ClientError) -> bool:
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """Turn botocore's errors into ours; ``doing`` says what was asked, for the message."""
+def translated(doing: str, own: Collection[str] = ()) -> Iterator[None]:
+    """Turn botocore's errors into ours.
+
+    Parameters
+    ----------
+    doing : what was asked, for the message
+    own : codes that say that something of the stack's own is gone (`OWN_GONE`)
+    """
     try:
         yield
     except ClientError as error:
@@ -113,6 +144,16 @@ def translated(doing: str) -> Iterator[None]:
             raise ThrottledError(
                 f"{doing}: {code}: {text.rstrip('.')}. {service} asked to slow down for longer than the tries lasted: "
                 "deploy again when fewer requests are made, or have the account's quota raised."
+            ) from error
+        if code in _LIMITS:
+            raise LimitReachedError(
+                f"{doing}: {code}: {text.rstrip('.')}. A quota of the account is used up: free some of it, or have it "
+                "raised (Service Quotas), and deploy again."
+            ) from error
+        if code in own:
+            raise ResourceMissingError(
+                f"{doing}: {code}: {text.rstrip('.')}. Something that belongs to Tidegate's stack is gone: deploy the "
+                "stack again, then the revision."
             ) from error
         if is_denial(error):
             raise DeniedError(f"{doing}: {code}: {text}") from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tidegate.gateways.errors import error_code, translated
+from tidegate.gateways.errors import OWN_GONE, error_code, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,7 +31,7 @@ class Orders:
         The command's only parameter: base64 of the order's URL, good for ``good_for`` seconds, and its sha256.
         """
         body = json.dumps(order, separators=(",", ":")).encode()
-        with translated("writing an order"):
+        with translated("writing an order", OWN_GONE):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
         parameter = {"url": self.url(key, good_for), "sha256": hashlib.sha256(body).hexdigest()}
         return base64.b64encode(json.dumps(parameter, separators=(",", ":")).encode()).decode()
@@ -66,7 +66,7 @@ class Orders:
         return {"url": self.url(f"runner/{sha}.zip", good_for), "sha256": sha}
 
     def _put_if_absent(self, key: str, content: bytes) -> None:
-        with translated("keeping the host runner"):
+        with translated("keeping the host runner", OWN_GONE):
             try:
                 self._client.head_object(Bucket=self._bucket, Key=key)
             except ClientError as error:

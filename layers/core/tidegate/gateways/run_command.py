@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tidegate.gateways.errors import error_code, translated
+from tidegate.gateways.errors import OWN_GONE, error_code, translated
 from tidegate.model.decisions import Diagnostics, EventRecord, HostReport, Sight, Sighting
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class RunCommand:
         is left out. Targets missing from the answer were not commanded.
         """
         try:
-            with translated(f"sending a command to {len(target_ids)} instances"):
+            with translated(f"sending a command to {len(target_ids)} instances", OWN_GONE):
                 return [self._send(target_ids, order, comment, delivery_seconds, system)]
         except _InvalidInstanceError:
             if len(target_ids) == 1:

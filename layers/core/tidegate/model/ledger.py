@@ -152,6 +152,7 @@ class Ledger:
     leg : number of the leg it is in
     leg_since : epoch seconds from which that leg's wait counts
     leg_open : the leg's wait is over, if it had one
+    silent : no instance's SSM agent has answered yet, nor was one refused for another reason
     """
 
     cells: bytes
@@ -166,6 +167,7 @@ class Ledger:
     leg: int = 0
     leg_since: float = 0.0
     leg_open: bool = False
+    silent: bool = False
 
     @property
     def way(self) -> tuple[Leg, ...]:

@@ -176,15 +176,16 @@ def _stop_condition(ledger: Ledger, rules: Rules, now: float, interruption: Clos
     failed = ledger.census(leg.first, leg.last).failed
     if leg.strict and failed:
         reason = f"{count(failed, 'instance')} failed in the step '{leg.name}', which allows no failure."
-        return Closing("Failed", ErrorCode.HEALTH_CONSTRAINTS, reason, now)
+        return _unhealthy(ledger, reason, now)
     for each in leg.keep:
-        closing = _cannot_go_on(ledger.census(each.first, each.last), each, now)
+        closing = _cannot_go_on(ledger, each, now)
         if closing is not None:
             return closing
     return None
 
 
-def _cannot_go_on(census: Census, constraint: Constraint, now: float) -> Closing | None:
+def _cannot_go_on(ledger: Ledger, constraint: Constraint, now: float) -> Closing | None:
+    census = ledger.census(constraint.first, constraint.last)
     potential = census.total - census.failed
     if not census.pending or potential > constraint.count:
         return None
@@ -194,7 +195,18 @@ def _cannot_go_on(census: Census, constraint: Constraint, now: float) -> Closing
         f"can still be healthy, {constraint.count} must stay so, "
         f"so none of the {census.pending} pending may be taken out."
     )
-    return Closing("Failed", ErrorCode.HEALTH_CONSTRAINTS, reason, now)
+    return _unhealthy(ledger, reason, now)
+
+
+def _unhealthy(ledger: Ledger, reason: str, now: float) -> Closing:
+    """Failed by the rules of health; where no agent answered at all, that is the cause to be told (AGENT_ISSUE)."""
+    if not ledger.silent:
+        return Closing("Failed", ErrorCode.HEALTH_CONSTRAINTS, reason, now)
+    told = (
+        f"{reason} No instance's SSM agent answered in the whole deployment. Check that the instances run, that the "
+        "SSM agent is started on them, and that they may reach Systems Manager (network, instance profile)."
+    )
+    return Closing("Failed", ErrorCode.AGENT_ISSUE, told, now)
 
 
 def _missed(ledger: Ledger, now: float) -> Closing | None:
@@ -205,7 +217,7 @@ def _missed(ledger: Ledger, now: float) -> Closing | None:
     census = ledger.census(needs.first, needs.last)
     if census.succeeded >= needs.count:
         return None
-    return Closing("Failed", ErrorCode.HEALTH_CONSTRAINTS, _score(census, needs), now)
+    return _unhealthy(ledger, _score(census, needs), now)
 
 
 def _score(census: Census, needs: Constraint) -> str:

@@ -85,6 +85,7 @@ class _Pass:
         self.changes: list[TargetChange] = []
         self.cancels: dict[str, list[int]] = {}
         self.ask: dict[int, tuple[int, int]] = {}  # position to its stage, and how often it has been asked then
+        self.silent = ledger.silent
         self.onward: dict[int, int] = {}  # position to the stage it goes on to
 
     def run(self, sightings: Mapping[int, Sighting]) -> Observed:
@@ -105,6 +106,7 @@ class _Pass:
     def _without_command(self, flight: Flight) -> None:
         """A flight that could not be sent: refused for good, or its hosts stay away."""
         if flight.refusal:
+            self.silent = False
             message = flight.refusal
         elif not self.ledger.stage(flight).kind.on_host:
             return
@@ -123,6 +125,8 @@ class _Pass:
         if not self.ledger.stage(flight).kind.on_host:
             self._traffic_seen(flight, position, sighting, age > limit)
             return
+        if sighting.sight is not Sight.WAITING:
+            self.silent = False
         match sighting.sight:
             case Sight.ANSWERED if sighting.report is not None:
                 self._answered(flight, position, sighting.report)
@@ -192,9 +196,9 @@ class _Pass:
         self.cancels.setdefault(flight.command_id, []).append(position)
 
     def _new_ledger(self) -> Ledger:
+        ledger = self.ledger if self.silent == self.ledger.silent else replace(self.ledger, silent=self.silent)
         if not self.changes and not self.ask:
-            return self.ledger
-        ledger = self.ledger
+            return ledger
         for outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
             ledger = ledger.moved((c.position for c in self.changes if c.outcome is outcome), outcome)
         for stage in sorted(set(self.onward.values())):

@@ -115,7 +115,9 @@ def plan(
     cells = bytes(cell(Outcome.PENDING, origin(c, last_good)) for c in ordered)
     return Plan(
         roster=Roster(tuple(Member(c.target_id, c.opted_in, c.nodes, c.suffix) for c in ordered)),
-        ledger=Ledger(cells=cells, minimum=floor, closing=closing, changed_at=now, legs=legs, leg_since=now),
+        ledger=Ledger(
+            cells=cells, minimum=floor, closing=closing, changed_at=now, legs=legs, leg_since=now, silent=True
+        ),
         decision=decision,
     )
 

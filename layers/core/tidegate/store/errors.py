@@ -11,7 +11,7 @@
     │   └── InvalidCursorError         a paging position that does not belong to the query
     ├── NotFoundError
     │   ├── ApplicationNotFoundError · DeploymentGroupNotFoundError · DeploymentConfigNotFoundError
-    │   ├── RevisionNotFoundError · DeploymentNotFoundError · HookNotFoundError
+    │   ├── RevisionNotFoundError · DeploymentNotFoundError · LedgerGoneError · HookNotFoundError
     │   └── InstanceNotRegisteredError on-premises: unknown, or deregistered
     └── ConflictError
         ├── ApplicationExistsError · DeploymentGroupExistsError · DeploymentConfigExistsError
@@ -109,6 +109,16 @@ class RevisionNotFoundError(NotFoundError):
 
     def __init__(self, application: str) -> None:
         super().__init__(f"The revision is not registered with application '{application}'.")
+
+
+class LedgerGoneError(NotFoundError):
+    """A deployment that is under way has lost its ledger, or never got one."""
+
+    def __init__(self, deployment_id: str) -> None:
+        super().__init__(
+            f"The ledger of the deployment {deployment_id} is not in the table, so it is not known which of its "
+            "instances are done. Deploy again."
+        )
 
 
 class DeploymentNotFoundError(NotFoundError):

@@ -262,6 +262,7 @@ def _head(ledger: Ledger) -> dict[str, Any]:
         "leg": ledger.leg,
         "legSince": ledger.leg_since,
         "legOpen": ledger.leg_open,
+        "silent": ledger.silent,
         "closing": closing
         and {"status": closing.status, "code": closing.code, "reason": closing.reason, "since": closing.since},
         "flights": [
@@ -310,4 +311,5 @@ def _ledger(head: Mapping[str, Any], cells: bytes) -> Ledger:
         leg=head.get("leg", 0),
         leg_since=head.get("legSince", 0.0),
         leg_open=head.get("legOpen", False),
+        silent=head.get("silent", False),
     )
