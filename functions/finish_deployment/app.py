@@ -56,7 +56,8 @@ def run(state: State, runtime: Runtime) -> State:
 def fault_of(state: State, now: float) -> Closing | None:
     """What a step reported (``fault``) or died of (``error``, as Step Functions caught it)."""
     if "fault" in state:
-        return Closing("Failed", state["fault"]["code"], state["fault"]["message"], now)
+        fault = state["fault"]
+        return Closing(fault.get("status", "Failed"), fault["code"], fault["message"], now)
     if "error" not in state:
         return None
     name = state["error"].get("Error", "")

@@ -20,7 +20,8 @@ from tidegate.two_fleets import options_of
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime
 
-_INTERVAL: Final = 15.0
+#: Seconds between two looks.
+INTERVAL: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def provision(deployment: Mapping[str, Any], group: Mapping[str, Any], runtime: 
         ready = {"provisioning": replace(wanted, ready=True).to_item()}
         runtime.deployments.amend(deployment["deploymentId"], ready, generation=deployment["generation"])
         return Progress(True)
-    return Progress(False, min(_INTERVAL, runtime.settings.heartbeat))
+    return Progress(False, min(INTERVAL, runtime.settings.heartbeat))
 
 
 def _intended(deployment: Mapping[str, Any], group: Mapping[str, Any], runtime: Runtime) -> Provisioning:
@@ -66,7 +67,9 @@ def _intended(deployment: Mapping[str, Any], group: Mapping[str, Any], runtime: 
         raise FleetFault(ErrorCode.AUTO_SCALING_CONFIGURATION, message)
     source = _source(names[0], runtime)
     if not source["DesiredCapacity"]:
-        message = f"The Auto Scaling group {names[0]} has no instances: its desired capacity is 0, and so would be the copy's."
+        message = (
+            f"The Auto Scaling group {names[0]} has no instances: its desired capacity is 0, as the copy's would be."
+        )
         raise FleetFault(ErrorCode.NO_INSTANCES, message)
     tag = runtime.settings.opt_in_tag
     if BlueGreen.of(options_of(deployment)).terminate_after is not None and not carries(source, tag):
@@ -83,15 +86,20 @@ def _intended(deployment: Mapping[str, Any], group: Mapping[str, Any], runtime: 
         desired=int(source["DesiredCapacity"]),
         since=runtime.clock(),
     )
-    changes = {"provisioning": wanted.to_item(), "suspended": {wanted.copy: list(SUSPENDED)}}
-    runtime.deployments.amend(deployment_id, changes, generation=deployment["generation"])
+    changes = {
+        "provisioning": wanted.to_item(),
+        "suspended": {wanted.copy: list(SUSPENDED)},
+        "status": "InProgress",
+    }
+    begun = {"startTime": runtime.clock()}
+    runtime.deployments.amend(deployment_id, changes, generation=deployment["generation"], once=begun)
     return wanted
 
 
 def _source(name: str, runtime: Runtime) -> Mapping[str, Any]:
     found = runtime.scaling_groups.find(name)
     if found is None:
-        message = f"There is no Auto Scaling group {name}. Take it out of the deployment group, and put one in that exists."
+        message = f"There is no Auto Scaling group {name}. Give the deployment group one that exists."
         raise FleetFault(ErrorCode.AUTO_SCALING_CONFIGURATION, message)
     return found
 
@@ -110,8 +118,9 @@ def _there(copy: Mapping[str, Any], wanted: Provisioning, runtime: Runtime) -> b
     if code == ErrorCode.RESOURCE_LIMIT_EXCEEDED or late:
         told = f" Auto Scaling says: {why}" if why else ""
         message = (
-            f"{len(serving)} of {count(wanted.desired, 'replacement instance')} of the Auto Scaling group {wanted.copy} "
-            f"are in service after {seconds(waited)}.{told} The copy is kept; delete it when it is not needed."
+            f"{len(serving)} of {count(wanted.desired, 'replacement instance')} of the Auto Scaling group "
+            f"{wanted.copy} are in service after {seconds(waited)}.{told} The copy is kept; delete it when it is "
+            "not needed."
         )
         raise FleetFault(code or ErrorCode.AUTO_SCALING_CONFIGURATION, message)
     return False

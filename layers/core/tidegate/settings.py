@@ -42,6 +42,7 @@ class Settings:
     balancer_interval: float
     deployment: float
     blue_green: float
+    provisioning: float
     passes_per_execution: int
     max_instances: int
     github_api_url: str
@@ -87,6 +88,7 @@ class Settings:
             balancer_interval=number("TIDEGATE_BALANCER_INTERVAL_SECONDS"),
             deployment=number("TIDEGATE_DEPLOYMENT_SECONDS"),
             blue_green=number("TIDEGATE_BLUE_GREEN_SECONDS"),
+            provisioning=number("TIDEGATE_PROVISIONING_SECONDS"),
             passes_per_execution=int(number("TIDEGATE_PASSES_PER_EXECUTION")),
             max_instances=int(number("TIDEGATE_MAX_INSTANCES")),
             github_api_url=text("TIDEGATE_GITHUB_API_URL"),

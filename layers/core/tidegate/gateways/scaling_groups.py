@@ -8,7 +8,14 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from tidegate.gateways.errors import DeniedError, FleetFault, UnavailableError, error_code, translated
+from tidegate.gateways.errors import (
+    DeniedError,
+    FleetFault,
+    LimitReachedError,
+    UnavailableError,
+    error_code,
+    translated,
+)
 from tidegate.gateways.service_roles import RolePermissionsError
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.group_copy import ACTION, POLICY, SUSPENDED, copy_of, taken
@@ -68,9 +75,7 @@ class ScalingGroups:
     def raise_to(self, name: str, minimum: int, desired: int) -> None:
         """Let a group have so many instances."""
         with _faults(f"raising the Auto Scaling group {name} to {desired}"):
-            self._client.update_auto_scaling_group(
-                AutoScalingGroupName=name, MinSize=minimum, DesiredCapacity=desired
-            )
+            self._client.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=minimum, DesiredCapacity=desired)
 
     def failure(self, name: str) -> tuple[str, str]:
         """The error code and the sentence of the last activity of a group, where it failed; empty where it did not."""
@@ -104,17 +109,16 @@ def _faults(doing: str) -> Iterator[None]:
         raise FleetFault(ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS, str(error)) from error
     except DeniedError as error:
         remedy = (
-            "Allow it in the policies of the account. A launch template needs ec2:RunInstances, ec2:CreateTags and, for "
-            "its instance profile, iam:PassRole; the stack\'s parameter InstanceRoleArns says which roles may be passed."
+            "Allow it in the policies of the account. A launch template needs ec2:RunInstances, ec2:CreateTags and, "
+            "for its instance profile, iam:PassRole; the stack's parameter InstanceRoleArns names the roles that may "
+            "be passed."
         )
         raise FleetFault(ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS, f"{error} {remedy}") from error
+    except LimitReachedError as error:
+        raise FleetFault(ErrorCode.RESOURCE_LIMIT_EXCEEDED, str(error)) from error
     except UnavailableError as error:
         cause = error.__cause__
-        code = error_code(cause) if isinstance(cause, ClientError) else ""
-        if code == "LimitExceeded":
-            remedy = "Delete Auto Scaling groups that are not needed, or ask AWS for a higher quota."
-            raise FleetFault(ErrorCode.RESOURCE_LIMIT_EXCEEDED, f"{error} {remedy}") from error
-        if code == "ValidationError":
+        if isinstance(cause, ClientError) and error_code(cause) == "ValidationError":
             remedy = "Mend the Auto Scaling group, its launch template above all, and deploy again."
             raise FleetFault(ErrorCode.AUTOSCALING_VALIDATION_ERROR, f"{error} {remedy}") from error
         raise

@@ -128,7 +128,7 @@ def copy_of(source: Mapping[str, Any], name: str, deployment_id: str) -> dict[st
 
 def taken(row: Mapping[str, Any], members: Sequence[str]) -> dict[str, Any]:
     """Those members of a described policy or action that a call takes, without the empty ones."""
-    return {each: row[each] for each in members if row.get(each) not in (None, "", [])}
+    return {each: row[each] for each in members if row.get(each) not in (None, "", [], {})}
 
 
 def in_service(row: Mapping[str, Any]) -> list[str]:
