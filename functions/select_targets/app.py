@@ -15,6 +15,8 @@ from tidegate.model.balancers import to_items
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.group_copy import copies
 from tidegate.model.legs import events_of
+from tidegate.model.scaling import ScalingFault
+from tidegate.process_suspension import suspend_processes
 from tidegate.rollout.projection import pending_events
 from tidegate.runtime import PROVISIONS, Runtime, State, step
 from tidegate.store.applications import Applications
@@ -34,10 +36,12 @@ def run(state: State, runtime: Runtime) -> State:
     if copies(deployment) and not (deployment.get("provisioning") or {}).get("ready"):
         return _to_be_provisioned(state)
     try:
-        layout = laid_out(deployment, runtime.groups.of_deployment(deployment), runtime)
+        group = runtime.groups.of_deployment(deployment)
+        layout = laid_out(deployment, group, runtime)
+        suspend_processes(deployment, group, runtime)
     except DeploymentGroupNotFoundError as error:
         return {**state, "verdict": "FINISH", "fault": _missing(deployment, error, runtime)}
-    except (BalancerFault, FleetFault) as error:
+    except (BalancerFault, FleetFault, ScalingFault) as error:
         return {**state, "verdict": "FINISH", "fault": {"code": error.code, "message": error.message}}
     made, now = layout.plan, runtime.clock()
     deployment_id, generation = state["deploymentId"], state["generation"]

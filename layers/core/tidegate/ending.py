@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidegate.model.decisions import Decision
+from tidegate.model.deployment import RESTART, is_blue_green
 from tidegate.model.ledger import Ledger, Outcome
 from tidegate.model.legs import events_of
+from tidegate.process_suspension import resume_processes
 from tidegate.rollout import RollbackPlan, plan_rollback
 from tidegate.rollout.blue_green import Traffic, traffic_of
 from tidegate.rollout.projection import interrupted_events, pending_events
@@ -24,12 +26,6 @@ from tidegate.target_rows import target_row
 
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime
-
-
-def shifts_back(deployment: Mapping[str, Any]) -> bool:
-    """Whether a deployment moves traffic between two fleets of servers, so that its rollback moves it back."""
-    servers = deployment.get("computePlatform", "Server") == "Server"
-    return servers and (deployment.get("deploymentStyle") or {}).get("deploymentType") == "BLUE_GREEN"
 
 
 _LOST = "The instance did not answer before the deployment ended; what became of its events is not known."
@@ -72,12 +68,17 @@ def end_deployment(
         Somebody else has the deployment, or made another pass.
     """
     deployment_id, generation = deployment["deploymentId"], deployment["generation"]
+    if fault := resume_processes(deployment, runtime):
+        told = [*told, Decision("Resume", fault.code, fault.message)]
+        end = End("Failed", fault.code, fault.message) if end.status == "Succeeded" else end
     ledger, skipped, lost = _settled(deployment_id, closed, deployment, runtime)
     runtime.targets.show(deployment_id, skipped, now)
     runtime.targets.ended(deployment, lost, now)
+    if end.status == "Succeeded":
+        _forget_current(deployment, ledger, runtime)
     census = ledger.census()
     attempted = census.succeeded + census.failed
-    traffic = traffic_of(closed) if before.version and shifts_back(deployment) else None
+    traffic = traffic_of(closed) if before.version and is_blue_green(deployment) else None
     rollback = _rollback_plan(deployment, end, attempted, traffic, runtime)
     _tell(deployment, before, ledger, [*told, *_last_words(end.status, ledger, rollback)], runtime, now)
     return runtime.deployments.finish(
@@ -124,6 +125,24 @@ def _settled(
     ]
     lost_rows = [row(position, "Failed", _LOST) for position in lost]
     return settled, skipped_rows, lost_rows
+
+
+def _forget_current(deployment: Mapping[str, Any], ledger: Ledger, runtime: Runtime) -> None:
+    """What is on an instance that failed in a deployment that succeeded: Unknown, if it was the group's revision.
+
+    AWS: "Instance health", revision health. The new revision is as little known to be there where an earlier, failed
+    deployment had installed it. A restart installs nothing, so what is there is what was.
+    """
+    failed = ledger.positions(Outcome.FAILED)
+    if not failed or deployment.get("deploymentMode") == RESTART:
+        return
+    try:
+        last_good = runtime.groups.of_deployment(deployment).get("lastGood") or {}
+    except DeploymentGroupNotFoundError:
+        return
+    ids = runtime.ledgers.roster(deployment["deploymentId"]).ids(failed)
+    current = {last_good.get("revisionKey", ""), deployment["revisionKey"]}
+    runtime.targets.forget_revisions(deployment["deploymentGroupId"], ids, current)
 
 
 def _rollback_plan(

@@ -6,7 +6,7 @@ be repeated or die anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,6 +47,9 @@ def provision(deployment: Mapping[str, Any], group: Mapping[str, Any], runtime: 
     if copy is None or copy["DesiredCapacity"] < wanted.desired:
         # Made again also where it is there already: whoever died may have left it half made.
         runtime.scaling_groups.copy(_source(wanted.source, runtime), wanted.copy, deployment["deploymentId"])
+        # The end of the deployment resumes them, whatever it is; a copy that was never raised needs none.
+        suspended = {"suspended": {wanted.copy: list(SUSPENDED)}}
+        runtime.deployments.amend(deployment["deploymentId"], suspended, generation=deployment["generation"])
         runtime.scaling_groups.raise_to(wanted.copy, wanted.minimum, wanted.desired)
         copy = runtime.scaling_groups.find(wanted.copy) or {}
     if _there(copy, wanted, runtime):
@@ -57,8 +60,8 @@ def provision(deployment: Mapping[str, Any], group: Mapping[str, Any], runtime: 
 
 
 def _intended(deployment: Mapping[str, Any], group: Mapping[str, Any], runtime: Runtime) -> Provisioning:
-    """Write down what is to be made, and whose processes are suspended while the deployment runs."""
-    names = group["info"].get("autoScalingGroups") or ()
+    """Write down what is to be made."""
+    names: Sequence[str] = group["info"].get("autoScalingGroups") or ()
     if len(names) != 1:
         message = (
             f"COPY_AUTO_SCALING_GROUP copies the one Auto Scaling group of the deployment group; it has {len(names)}. "
@@ -86,11 +89,7 @@ def _intended(deployment: Mapping[str, Any], group: Mapping[str, Any], runtime: 
         desired=int(source["DesiredCapacity"]),
         since=runtime.clock(),
     )
-    changes = {
-        "provisioning": wanted.to_item(),
-        "suspended": {wanted.copy: list(SUSPENDED)},
-        "status": "InProgress",
-    }
+    changes = {"provisioning": wanted.to_item(), "status": "InProgress"}
     begun = {"startTime": runtime.clock()}
     runtime.deployments.amend(deployment_id, changes, generation=deployment["generation"], once=begun)
     return wanted

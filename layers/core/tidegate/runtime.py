@@ -22,6 +22,7 @@ from tidegate.store.deployments import Deployments
 from tidegate.store.errors import StaleGenerationError
 from tidegate.store.groups import Groups
 from tidegate.store.ledgers import Ledgers
+from tidegate.store.scaled_groups import ScaledGroups
 from tidegate.store.signals import Signals
 from tidegate.store.table import Table
 from tidegate.store.targets import Targets
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tidegate.gateways.github_bundles import GitHubBundles
     from tidegate.gateways.github_tokens import GitHubTokens
     from tidegate.gateways.instances import Instances
+    from tidegate.gateways.lifecycle_hooks import LifecycleHooks
     from tidegate.gateways.logs import Logs
     from tidegate.gateways.nodes import Nodes
     from tidegate.gateways.orders import Orders
@@ -165,6 +167,18 @@ class Runtime:
         from tidegate.gateways.instances import Instances
 
         return Instances(self.acting.client)
+
+    @cached_property
+    def lifecycle_hooks(self) -> LifecycleHooks:
+        """Hooks and processes of Auto Scaling groups."""
+        from tidegate.gateways.lifecycle_hooks import LifecycleHooks
+
+        return LifecycleHooks(self.acting.client("autoscaling"))
+
+    @cached_property
+    def scaled_groups(self) -> ScaledGroups:
+        """Deployment groups with hooks."""
+        return ScaledGroups(self.table)
 
     @cached_property
     def terminations(self) -> Terminations:

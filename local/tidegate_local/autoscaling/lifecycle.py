@@ -129,6 +129,11 @@ class Member:
         self.lifecycle_state = f"Warmed:{phase}" if self.warm else phase
 
 
+def suspended(group: Any, process: str) -> bool:
+    """Whether a process of a group is suspended."""
+    return process in group._suspended_processes
+
+
 def emptiest_zone(zones: Sequence[str], members: Iterable[Member]) -> str:
     """The zone with the fewest instances; the first of several.
 

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tidegate_local.autoscaling.lifecycle import LAUNCHING, Action, Member, ScalingError
-from tidegate_local.autoscaling.service import AutoScaling, launched_from, suspended
+from tidegate_local.autoscaling.lifecycle import LAUNCHING, Action, Member, ScalingError, suspended
+from tidegate_local.autoscaling.service import AutoScaling, launched_from
 
 _REQUEST = "In response to a user request."
 

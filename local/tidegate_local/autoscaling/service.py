@@ -10,22 +10,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from tidegate_local.autoscaling import events
+from tidegate_local.autoscaling import events, pools
 from tidegate_local.autoscaling.activities import Activities, now_utc
+from tidegate_local.autoscaling.hooks import hold
 from tidegate_local.autoscaling.lifecycle import (
-    GLOBAL_TIMEOUT,
     LAUNCHING,
     TERMINATING,
-    Action,
     Member,
     emptiest_zone,
     next_to_leave,
-    pool_size,
+    suspended,
 )
 from tidegate_local.autoscaling.ports import Hosts, Services
 from tidegate_local.background import Background
@@ -88,42 +86,24 @@ class AutoScaling:
                 for member in next_to_leave(here, group.termination_policies, -missing):
                     self.begin_end(member, f"the desired capacity became {group.desired_capacity}", scale_in=True)
             if group.warm_pool is not None:
-                self._fill_pool(group)
+                pools.fill(self, group)
 
     def _scale_out(self, group: Any, missing: int) -> None:
-        wait = self._not_before[group.name] - time.monotonic()
+        wait = self.pause_left(group)
         if wait > 0:
             self.later(lambda: self.reconcile(group), wait)
             return
         ready = [each for each in group.instance_states if each.warm and each.phase in _RESTING]
         for member in ready[:missing]:
-            self._leave_pool(member)
+            pools.leave(self, member)
         for _ in range(missing - len(ready)):
-            if not self._launch(group, warm=False):
+            if not self.launch(group, warm=False):
                 break
-
-    def _fill_pool(self, group: Any) -> None:
-        pool = group.warm_pool
-        prepared = pool.max_group_prepared_capacity
-        wanted = pool_size(
-            int(pool.min_size or 0),
-            None if prepared is None else int(prepared),
-            group.max_size or 0,
-            group.desired_capacity or 0,
-        )
-        warm = [each for each in group.instance_states if each.warm and not each.leaving]
-        wanted -= sum(each.leaving and each.destination == "WarmPool" for each in group.instance_states)
-        if len(warm) < wanted and not suspended(group, "Launch") and self._not_before[group.name] <= time.monotonic():
-            for _ in range(wanted - len(warm)):
-                if not self._launch(group, warm=True):
-                    break
-        if len(warm) > wanted and not suspended(group, "Terminate"):
-            for member in next_to_leave(warm, (), len(warm) - wanted):
-                self.begin_end(member, f"the warm pool is to hold {wanted} instances")
 
     # -- launching ---------------------------------------------------------------------------------------------------
 
-    def _launch(self, group: Any, warm: bool) -> bool:
+    def launch(self, group: Any, warm: bool) -> bool:
+        """Launch one instance, into the group or its warm pool; False where that cannot be."""
         cause = f"At {now_utc():%Y-%m-%dT%H:%M:%SZ} an instance was started to reach a desired capacity of"
         cause = f"{cause} {group.desired_capacity}."
         try:
@@ -153,7 +133,7 @@ class AutoScaling:
         with self.lock:
             if member.leaving:
                 return
-            self._hold(member, LAUNCHING)
+            hold(self, member, LAUNCHING)
         group = member.auto_scaling_group
         try:
             self._hosts.start_instance(
@@ -179,35 +159,21 @@ class AutoScaling:
         self.services.emit(events.outcome_event(member, group, "Launch", activity, False))
         self._pause(group)
 
+    def pause_left(self, group: Any) -> float:
+        """How long no instance is launched after some that failed; seconds."""
+        return self._not_before[group.name] - time.monotonic()
+
     def _pause(self, group: Any) -> None:
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** self._failures[group.name])
         self._failures[group.name] += 1
         self._not_before[group.name] = time.monotonic() + pause
         self.later(lambda: self.reconcile(group), pause)
 
-    def _leave_pool(self, member: Member) -> None:
-        """From the warm pool into the group: launch hooks hold the instance once more."""
-        group = member.auto_scaling_group
-        member.warm, member.origin, member.destination = False, "WarmPool", "AutoScalingGroup"
-        member.enter("Pending")
-        member.activity = self.activities.begin(
-            group, f"Launching a new EC2 instance from warm pool: {member.instance_id}", "The group needs an instance."
-        )
-
-        def start() -> None:
-            self.services.power(member.instance_id, on=True)
-            with self.lock:
-                if not member.leaving:
-                    self._hold(member, LAUNCHING)
-                    self.advance(member)
-
-        self.later(start)
-
     def _arrive(self, member: Member) -> None:
         group = member.auto_scaling_group
         self._failures[group.name] = 0
         if member.warm:
-            self._rest(member)
+            pools.rest(self, member)
         else:
             if not suspended(group, "AddToLoadBalancer"):
                 self.services.register(group, [member.instance_id])
@@ -215,55 +181,7 @@ class AutoScaling:
         self.activities.end(member.activity, "Successful")
         self.services.emit(events.outcome_event(member, group, "Launch", member.activity, True))
 
-    def _rest(self, member: Member) -> None:
-        """Leave an instance in the warm pool, in the pool's state; hibernated ones are stopped here."""
-        pool = member.auto_scaling_group.warm_pool
-        running = pool is not None and pool.pool_state == "Running"
-        if not running:
-            self.services.power(member.instance_id, on=False)
-        member.enter("Running" if running else str(getattr(pool, "pool_state", "Stopped")))
-
     # -- hooks -------------------------------------------------------------------------------------------------------
-
-    def _hold(self, member: Member, transition: str) -> None:
-        """Let every hook of a transition hold the instance, and tell of it."""
-        group, now = member.auto_scaling_group, time.monotonic()
-        hooks = self.services.hooks(group, transition)
-        if hooks:
-            member.enter(f"{member.phase}:Wait")
-        member.actions = [
-            Action(
-                token=str(uuid.uuid4()),
-                hook=hook.name,
-                transition=transition,
-                heartbeat_timeout=hook.heartbeat_timeout,
-                default_result=hook.default_result,
-                deadline=now + hook.heartbeat_timeout,
-                ends_at=now + min(GLOBAL_TIMEOUT, 100 * hook.heartbeat_timeout),
-            )
-            for hook in hooks
-        ]
-        for hook, action in zip(hooks, member.actions, strict=True):
-            event = events.action_event(member, action, hook.notification_metadata)
-            self.services.emit(event)
-            if hook.notification_target_arn:
-                self.notify(hook.notification_target_arn, events.notification(event, self.account, now_utc()))
-            self._watch(member, action)
-
-    def _watch(self, member: Member, action: Action) -> None:
-        """Take the default result when the action is due; a heartbeat has moved that perhaps."""
-
-        def look() -> None:
-            with self.lock:
-                if action.result or action not in member.actions:
-                    return
-                if action.due > time.monotonic():
-                    self._watch(member, action)
-                    return
-                action.result = action.default_result
-                self.advance(member)
-
-        self.later(look, max(0.01, action.due - time.monotonic()))
 
     def advance(self, member: Member) -> None:
         """Take an instance out of its wait when its hooks let it."""
@@ -323,7 +241,7 @@ class AutoScaling:
                 return
             with self.lock:
                 if hooks:
-                    self._hold(member, TERMINATING)
+                    hold(self, member, TERMINATING)
                 self.advance(member)
 
         self.later(drained)
@@ -339,18 +257,13 @@ class AutoScaling:
             self.services.emit(events.outcome_event(member, group, "Terminate", member.activity, True))
             if back:
                 member.warm = True
-                self._rest(member)
+                pools.rest(self, member)
             else:
                 member.enter("Terminated")
                 group.instance_states.remove(member)
             if getattr(group, "status", None) and not group.instance_states:
                 self.services.forget(group)
             self.reconcile(group)
-
-
-def suspended(group: Any, process: str) -> bool:
-    """Whether a process of a group is suspended."""
-    return process in group._suspended_processes
 
 
 def launched_from(group: Any) -> tuple[str | None, dict[str, Any] | None]:

@@ -10,8 +10,6 @@ from tidegate_local.policy.place import Need, Params, Place
 
 #: Policies cannot know the unique id in a group's ARN, so any one stands for it.
 _ID = "00000000-0000-0000-0000-000000000000"
-#: A template's instance profile is not looked up: a caller that may not pass a role fails as soon as there is one.
-_PASSED = "role/instance-profile"
 
 
 def autoscaling(op: str, params: Params, place: Place) -> list[Need]:
@@ -28,8 +26,8 @@ def autoscaling(op: str, params: Params, place: Place) -> list[Need]:
     needs = [(f"autoscaling:{op}", _group(place, str(params.get("AutoScalingGroupName", "*"))))]
     if op in ("CreateAutoScalingGroup", "UpdateAutoScalingGroup") and _has_template(params):
         instances = place.arn("ec2", "instance/*")
+        # Whether a role is passed stands in the template, which is not looked up: iam:PassRole is not judged.
         needs += [("ec2:RunInstances", instances), ("ec2:CreateTags", instances)]
-        needs.append(("iam:PassRole", f"arn:aws:iam::{place.account}:{_PASSED}"))
     return needs
 
 

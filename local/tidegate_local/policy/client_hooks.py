@@ -28,8 +28,6 @@ DYNAMODB_READS = frozenset({"GetItem", "Query", "Scan"})
 DYNAMODB_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 
 
-#: What instance profiles' roles are passed to; no other role is passed by a function.
-EC2_SERVICE = "ec2.amazonaws.com"
 #: The resources whose tags conditions may ask for.
 _TAGGED = ("instance/", "managed-instance/", "autoScalingGroupName/")
 
@@ -72,8 +70,6 @@ class Authoriser:
                 return sorted({str(entry.get("Source", "")) for entry in params.get("Entries", [])}) or None
             if key == "s3:prefix":
                 return [str(params["Prefix"])] if "Prefix" in params else None
-            if key == "iam:passedtoservice":
-                return [EC2_SERVICE]
             if key.startswith("aws:requesttag/"):
                 given = [tag for tag in params.get("Tags", ()) if isinstance(tag, Mapping)]
                 return _values({str(tag.get("Key")): str(tag.get("Value")) for tag in given}, key)

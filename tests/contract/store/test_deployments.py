@@ -167,6 +167,23 @@ def test_a_rollback_gets_the_lock_without_a_gap(store: Deployments, table: Table
     assert [item["deploymentId"] for item in store.page("gid").items][:2] == [rollback, failed]
 
 
+@pytest.mark.parametrize(
+    ("platform", "config"),
+    [
+        ("Lambda", "CodeDeployDefault.LambdaAllAtOnce"),
+        ("ECS", "CodeDeployDefault.ECSAllAtOnce"),
+        ("Server", "CodeDeployDefault.OneAtATime"),
+    ],
+)
+def test_traffic_between_versions_goes_back_all_at_once_and_servers_as_they_came(platform: str, config: str) -> None:
+    routing = {"trafficRouting": {"type": "TimeBasedLinear"}} if platform != "Server" else {}
+    failed = attributes(10, V2, computePlatform=platform, **routing)
+    last_good = {"location": V1, "revisionKey": revision_key(V1)}
+    new = rollback_deployment(failed, last_good, deployment_id="d-ROLLBACK1", now=30)
+    assert new["deploymentConfigName"] == config
+    assert new.get("trafficRouting") == (None if platform == "Server" else {"type": "AllAtOnce"})
+
+
 def test_ending_twice_changes_nothing(store: Deployments, table: Table) -> None:
     failed, rollback, first = failing(store, table)
     before = group(table)

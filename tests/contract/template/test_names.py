@@ -55,7 +55,7 @@ VERBS = {
 }
 #: Steps whose failure fails the execution: nothing is left to be ended, or the sweep carries the deployment on.
 ENDS = {"FinishDeployment", "RollBackDeployment", "StartSuccessor"}
-DOORS = {"ApiFunction", "OnRevisionUploadFunction"}  # named after what comes in
+DOORS = {"ApiFunction", "OnInstanceLifecycleFunction", "OnRevisionUploadFunction"}  # named after what comes in
 STEP_FUNCTIONS = {name.removesuffix("Function") for name in FUNCTIONS if name not in DOORS}
 
 DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::SSM::Document"]
@@ -63,6 +63,14 @@ DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::S
 #: Statements that name no resource, because these actions have no resource-level rights at AWS.
 UNBOUNDED = {
     ("ApiFunction", "ListGitHubTokens"): {"secretsmanager:ListSecrets"},
+    ("ApiFunction", "FindScalingGroups"): {
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeLifecycleHooks",
+    },
+    ("SweepDeploymentsFunction", "FindWaitingInstances"): {
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeWarmPool",
+    },
     ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances", "autoscaling:DescribeAutoScalingGroups"},
     ("ValidateRevisionFunction", "LookAtTaskDefinitions"): {"ecs:DescribeTaskDefinition"},
     ("SelectTargetsFunction", "FindManagedNodes"): {"ssm:DescribeInstanceInformation"},
@@ -303,7 +311,15 @@ def test_on_premises_machines_may_run_commands_and_read_nothing() -> None:
 
 def test_only_steps_that_must_may_touch_other_services() -> None:
     allowed = {
-        "autoscaling": {"SelectTargetsFunction", "ProvisionReplacementsFunction"},
+        "autoscaling": {
+            "ApiFunction",
+            "EvaluateHealthFunction",
+            "FinishDeploymentFunction",
+            "OnInstanceLifecycleFunction",
+            "ProvisionReplacementsFunction",
+            "SelectTargetsFunction",
+            "SweepDeploymentsFunction",
+        },
         "cloudwatch": {"EvaluateHealthFunction", "ProvisionReplacementsFunction"},
         "ec2": {"SelectTargetsFunction", "EvaluateHealthFunction", "ProvisionReplacementsFunction"},
         "iam": {"ProvisionReplacementsFunction"},
@@ -319,6 +335,7 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
         "states": {
             "ApiFunction",
             "AwaitProgressFunction",
+            "OnInstanceLifecycleFunction",
             "OnRevisionUploadFunction",
             "RollBackDeploymentFunction",
             "StartSuccessorFunction",

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.unit.functions.blue_green import TwoFleets
 from tests.unit.functions.hosts import Host
+from tests.unit.functions.scaling_groups import Group, ScalingGroups
 from tests.unit.functions.world import Account
 
 from tidegate.gateways.errors import FleetFault
@@ -60,9 +61,10 @@ class CopiedGroups:
         if self.refuses is not None:
             raise self.refuses
         if name not in self.rows:
+            hooks: ScalingGroups = self.account.ports["lifecycle_hooks"]
+            hooks.all[name] = Group(suspended=set(SUSPENDED))
             self.rows[name] = {**copy_of(source, name, deployment_id), "Instances": []}
             self.account.fleet.scaling_groups[name] = {}
-        self.rows[name]["suspended"] = set(SUSPENDED)
 
     def raise_to(self, name: str, minimum: int, desired: int) -> None:
         self.calls.append(("raise", name))
@@ -79,6 +81,7 @@ class CopiedGroups:
     def delete(self, name: str) -> None:
         self.calls.append(("delete", name))
         row = self.rows.pop(name, None)
+        self.account.ports["lifecycle_hooks"].all.pop(name, None)
         for each in (row or {}).get("Instances", ()):
             self.account.ports["terminations"].end([each["InstanceId"]])
 
@@ -97,8 +100,9 @@ class Scaled(TwoFleets):
     def __init__(self, blue: int = 3, **env: str) -> None:
         super().__init__(blue, 0, **env)
         self.groups = CopiedGroups(self.account)
+        self.hooks = ScalingGroups(self.account, "web")
         self.groups.add("web", *self.blue)
-        self.account.ports["scaling_groups"] = self.groups
+        self.account.ports |= {"scaling_groups": self.groups, "lifecycle_hooks": self.hooks}
         self.account.wrap(lambda _name, port: port)
         self.select({"ec2TagFilters": [], "autoScalingGroups": ["web"]})
 

@@ -31,6 +31,11 @@ def test_the_copy_is_made_and_becomes_the_groups_own() -> None:
     assert fleets.groups.calls == [("copy", copy), ("raise", copy)]
     info = fleets.account.group()["info"]
     assert (info["autoScalingGroups"], info["ec2TagFilters"]) == ([copy], [])
+    assert fleets.hooks.all[copy].suspended == set(), "what was suspended is resumed"
+    hooks = fleets.account.group()["hooks"][copy]
+    assert list(fleets.hooks.all[copy].hooks) == list(hooks.values())
+    assert fleets.hooks.all["web"].hooks == {}
+    assert not {"hooksDue", "strayHooks"} & set(fleets.account.group())
     assert {label for each, label in fleets.labels(deployed).items() if each in fleets.blue} == {"Blue"}
     assert fleets.account.table.courses[deployed] == ["Created", "InProgress", "Succeeded"]
 

@@ -12,6 +12,7 @@ import pytest
 from tests.unit.functions.copied_groups import Scaled
 from tests.unit.functions.hosts import Host
 from tests.unit.functions.machine import DEFINITION, ROOT, Json
+from tests.unit.functions.scaling_groups import GROUP_ID, ScalingGroups, scaled
 from tests.unit.functions.subscribers import Subscribers
 from tests.unit.functions.world import Account, hosts
 
@@ -195,6 +196,17 @@ def test_wake_deployment() -> None:
     assert (signal.count, signal.changed) == (1, frozenset())
 
 
+def test_on_instance_lifecycle() -> None:
+    account = Account({"i-00000000000000001": Host()})
+    port = scaled(account, "web")
+    port.told = 0
+    port.launch("web", "i-00000000000000001")
+    port.all["web"].waits["i-00000000000000001"].token = "87654321-4321-4321-4321-210987654321"
+    assert next(iter(port.all["web"].hooks)).endswith(f"prod-{GROUP_ID}")
+    assert call("on_instance_lifecycle", account) == {"batchItemFailures": []}
+    assert port.answers == [("i-00000000000000001", "CONTINUE")], "nothing has been deployed to the group yet"
+
+
 def test_notify_subscribers() -> None:
     account = at("PickBatch")
     subscribers = Subscribers(account.table)
@@ -215,6 +227,7 @@ def test_api() -> None:
         progress=_NoProgress(),
         logs=_NoLogs(),
         github_tokens=runtime.github_tokens,
+        lifecycle_hooks=ScalingGroups(account),
         clock=runtime.clock,
         new_id=runtime.new_deployment_id,
         new_uuid=runtime.new_uuid,

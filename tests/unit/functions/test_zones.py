@@ -95,7 +95,6 @@ def test_a_failure_in_a_zone_leaves_later_zones_untouched_and_the_rollback_hurri
     zonal = {"monitorDurationInSeconds": 900, "minimumHealthyHostsPerZone": {"type": "HOST_COUNT", "value": 1}}
     account.deploy("v1.zip", ("HOST_COUNT", 3), zonal=zonal)
     account.run()
-    account.fleet.commands.clear()
     failing = account.deploy("v2.zip", ("HOST_COUNT", 3), zonal=zonal, autoRollback=ON_FAILURE)
     item = account.run().deployment(failing)
     assert (item["status"], item["error"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")

@@ -29,6 +29,11 @@ EC2_NAME, ELB, SSM, S3_NAME = (
 
 CALLS: list[tuple[str, str, Callable[[Runtime], Any]]] = [
     ("instances", EC2_NAME, lambda r: r.instances.selected_by(TAGS)),
+    ("instances by id", EC2_NAME, lambda r: r.instances.described(["i-1"])),
+    ("scaling groups", "Auto Scaling", lambda r: r.instances.selected_by({"autoScalingGroups": ["web"]})),
+    ("lifecycle states", "Auto Scaling", lambda r: r.instances.lifecycle_states(["web"])),
+    ("end", EC2_NAME, lambda r: r.terminations.end(["i-1"])),
+    ("left", EC2_NAME, lambda r: r.terminations.left(["i-1"])),
     ("find", ELB, lambda r: r.balancers.find({"targetGroupInfoList": [{"name": "web"}]})),
     ("find classic", ELB, lambda r: r.balancers.find({"elbInfoList": [{"name": "old"}]})),
     ("block", ELB, lambda r: r.balancers.block(WEB, ["i-1"])),

@@ -36,6 +36,11 @@ ROWS = [
     Row(1, ONE_AT_A_TIME, 0, 1, 0, 0),
     Row(2, HALF, 1, 1, 0, 1),
     Row(6, ONE_AT_A_TIME, 5, 1, 0, 1),
+    Row(3, HALF, 2, 1, 0, 1),
+    Row(4, HALF, 2, 2, 1, 2),
+    Row(10, HALF, 5, 5, 4, 5),
+    Row(40, ("HOST_COUNT", 30), 30, 10, 9, 10),
+    Row(20, ("FLEET_PERCENT", 95), 19, 1, 0, 1),
 ]
 IDS = [f"{row.n} at {row.config[0]} {row.config[1]}" for row in ROWS]
 

@@ -31,9 +31,6 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
         "InvalidECSService": "services are checked with the group, and again when the deployment begins",
         "InvalidTrafficRoutingConfiguration": "another platform's configuration is InvalidComputePlatformException's",
     },
-    "CreateDeploymentGroup": {
-        "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
-    },
     "DeleteApplication": {"InvalidRole": _ROLE},
     "DeleteDeploymentGroup": {"InvalidRole": _ROLE},
     "DeleteGitHubAccountToken": _TOKENS,
@@ -58,9 +55,6 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
         "DeploymentConfigDoesNotExist": _NOT_TAKEN,
         "InvalidTagsToAdd": "keys that are not there are passed over",
     },
-    "UpdateDeploymentGroup": {
-        "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
-    },
 }
 
 #: By operation: modelled errors that cannot occur, by their whole names, and why.
@@ -72,9 +66,13 @@ NEVER: Final[Mapping[str, Mapping[str, str]]] = {
 DIFFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "BatchGetDeployments": ("100 ids a call, as AWS's quotas say; the API reference says 25.",),
     "CreateApplication": ("Quotas are counted just before: callers at the same time may go over them by a few.",),
+    "CreateDeployment": (
+        "'overrideAlarmConfiguration' is taken by POST /CreateDeploymentOverridingAlarms/<application>/<group> alone, "
+        "in place of the right to UpdateDeploymentGroup; POST /CreateDeployment/… answers AccessDeniedException.",
+    ),
     "CreateDeploymentConfig": ("As CreateApplication: the quota is counted just before.",),
     "CreateDeploymentGroup": (
-        "The service role is neither assumed nor looked at: Tidegate's functions have roles of their own.",
+        "The service role is neither assumed nor looked at; deployments act as it where the stack says so.",
         "As CreateApplication: the quota is counted just before.",
     ),
     "DeleteApplication": ("A live deployment runs on, without a group: it is not rolled back.",),
@@ -99,5 +97,8 @@ DIFFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "UpdateApplication": (
         "What is history keeps the old name: ended deployments, and installations (ListInstallations).",
     ),
-    "UpdateDeploymentGroup": ("A group cannot be renamed while a deployment of it is live (InvalidInputException).",),
+    "UpdateDeploymentGroup": (
+        "Hooks that cannot be put are an error, but the settings are kept: call again when it is mended.",
+        "A group cannot be renamed while a deployment of it is live (InvalidInputException).",
+    ),
 }

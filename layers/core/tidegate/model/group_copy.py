@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 #: Says which deployment made a copy.
@@ -88,13 +88,14 @@ class Provisioning:
 
     def to_item(self) -> dict[str, Any]:
         """As the deployment's item keeps it."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return asdict(self)
 
 
 def copies(deployment: Mapping[str, Any]) -> bool:
     """Whether a deployment\'s replacement fleet is a copy of its Auto Scaling group."""
     option = (deployment.get("blueGreenDeploymentConfiguration") or {}).get("greenFleetProvisioningOption") or {}
-    return bool(option.get("action") == "COPY_AUTO_SCALING_GROUP") and "trafficBackOf" not in deployment
+    of_one = "trafficBackOf" in deployment or "scaling" in deployment  # those have a fleet already
+    return bool(option.get("action") == "COPY_AUTO_SCALING_GROUP") and not of_one
 
 
 def copy_name(group: str, deployment_id: str) -> str:

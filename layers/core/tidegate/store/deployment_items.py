@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tidegate.model.deployment import ROLLBACK_CREATOR
+from tidegate.model.deployment import FOLLOW_UP_CREATOR, ROLLBACK_CREATOR
+from tidegate.model.names import DEFAULT_CONFIGS
 from tidegate.store.table import Absent, All, Condition, Equals, Item, Key, OneOf, Put, sort_time
 
 LIVE_STATUSES: Final = ("Created", "Queued", "InProgress", "Baking", "Ready")
@@ -39,6 +40,26 @@ def with_keys(deployment: Mapping[str, Any]) -> Item:
     return {**deployment, **keys}
 
 
+#: What a deployment that the coordinator makes itself takes over from the one it is made for.
+_KEPT: Final = (
+    "applicationName",
+    "deploymentGroupName",
+    "deploymentGroupId",
+    "deploymentConfigName",
+    "minimum",
+    "computePlatform",
+    "deploymentStyle",
+    "loadBalancerInfo",
+    "blueGreenDeploymentConfiguration",
+    "ec2DeploymentOptions",
+    "ecsServices",
+    "ignoreApplicationStopFailures",
+    "serviceRoleArn",
+    "caller",
+    "triggers",
+)
+
+
 def rollback_deployment(
     failed: Mapping[str, Any], last_good: Mapping[str, Any], *, deployment_id: str, now: float
 ) -> Item:
@@ -57,41 +78,58 @@ def rollback_deployment(
     -------
     The attributes of the new deployment's item: the settings of the failed one, no automatic rollback of its own.
     """
-    kept = (
-        "applicationName",
-        "deploymentGroupName",
-        "deploymentGroupId",
-        "deploymentConfigName",
-        "minimum",
-        "computePlatform",
-        "deploymentStyle",
-        "loadBalancerInfo",
-        "blueGreenDeploymentConfiguration",
-        "ecsServices",
-        "serviceRoleArn",
-        "ec2DeploymentOptions",
-        "ignoreApplicationStopFailures",
-        "caller",
-        "triggers",
-    )
     old = failed["deploymentId"]
-    return {name: failed[name] for name in kept if name in failed} | {
+    return (
+        {name: failed[name] for name in _KEPT if name in failed}
+        | _shifting_back(failed)
+        | {
+            "deploymentId": deployment_id,
+            "location": last_good["location"],
+            "revisionKey": last_good["revisionKey"],
+            "fileExistsBehavior": last_good.get("fileExistsBehavior", "DISALLOW"),
+            "status": "Created",
+            "creator": ROLLBACK_CREATOR,
+            "description": f"Deployment created by the automatic rollback of deployment {old}",
+            "createTime": now,
+            "updateOutdatedInstancesOnly": False,
+            "autoRollback": {"enabled": False, "events": []},
+            "overview": dict.fromkeys(OVERVIEW, 0),
+            "rollback": {
+                "rollbackTriggeringDeploymentId": old,
+                "rollbackMessage": f"Deployment {deployment_id} is triggered to roll back deployment {old}",
+            },
+            "previousRevision": failed["location"],
+            "generation": 1,
+        }
+    )
+
+
+def follow_up_deployment(
+    root: Mapping[str, Any], last_good: Mapping[str, Any], *, deployment_id: str, now: float
+) -> Item:
+    """The deployment that brings outdated newcomers to the revision of ``root`` (API: RelatedDeployments).
+
+    Parameters
+    ----------
+    root
+        The deployment that succeeded while they came; the attributes are its own but for what makes it a follow-up.
+    last_good, deployment_id, now
+        As in :func:`rollback_deployment`.
+    """
+    old = root["deploymentId"]
+    return {name: root[name] for name in _KEPT if name in root} | {
         "deploymentId": deployment_id,
         "location": last_good["location"],
         "revisionKey": last_good["revisionKey"],
         "fileExistsBehavior": last_good.get("fileExistsBehavior", "DISALLOW"),
         "status": "Created",
-        "creator": ROLLBACK_CREATOR,
-        "description": f"Deployment created by the automatic rollback of deployment {old}",
+        "creator": FOLLOW_UP_CREATOR,
+        "description": f"Deployment to the outdated instances that were launched during deployment {old}",
         "createTime": now,
-        "updateOutdatedInstancesOnly": False,
+        "updateOutdatedInstancesOnly": True,
         "autoRollback": {"enabled": False, "events": []},
         "overview": dict.fromkeys(OVERVIEW, 0),
-        "rollback": {
-            "rollbackTriggeringDeploymentId": old,
-            "rollbackMessage": f"Deployment {deployment_id} is triggered to roll back deployment {old}",
-        },
-        "previousRevision": failed["location"],
+        "relatedDeployments": {"autoUpdateOutdatedInstancesRootDeploymentId": old},
         "generation": 1,
     }
 
@@ -107,6 +145,14 @@ def traffic_back_deployment(
     good = last_good or {name: failed[name] for name in ("location", "revisionKey")}
     found = rollback_deployment(failed, good, deployment_id=deployment_id, now=now)
     return found | {"trafficBackOf": failed["deploymentId"]}
+
+
+def _shifting_back(failed: Mapping[str, Any]) -> dict[str, Any]:
+    """Traffic between versions goes back all at once, whatever the failed one's configuration (seen of CodeDeploy)."""
+    platform = failed.get("computePlatform", "Server")
+    if platform == "Server":
+        return {}
+    return {"deploymentConfigName": DEFAULT_CONFIGS[platform], "trafficRouting": {"type": "AllAtOnce"}}
 
 
 def last_info(deployment: Mapping[str, Any]) -> dict[str, Any]:

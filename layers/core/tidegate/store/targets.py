@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.model.deployment import RESTART
+from tidegate.model.scaling import is_leaving
 from tidegate.store.table import Put, Table, sort_time
 
 
@@ -68,8 +69,8 @@ class Targets:
         puts: list[Put] = []
         for row in rows:
             puts.append(_row(deployment["deploymentId"], row, now))
-            if deployment.get("deploymentMode") != RESTART:  # which installs nothing
-                puts.append(_installation(deployment, row, now))
+            if not is_leaving(deployment) and deployment.get("deploymentMode") != RESTART:
+                puts.append(_installation(deployment, row, now))  # of those that install something
             puts.append(self._health(deployment, row, now))
         self._table.write_many(puts)
 
@@ -81,12 +82,21 @@ class Targets:
             for item in items
         }
 
+    def forget_revisions(self, group_id: str, target_ids: Sequence[str], revision_keys: Collection[str]) -> None:
+        """Make the revision of instances unknown where it is one of these, and the last deployment to them failed."""
+        keys = [(f"GROUP#{group_id}", f"HOST#{each}") for each in target_ids]
+        found = self._table.get_many(keys).values()
+        unsure = [item for item in found if item.get("revisionKey") in revision_keys and not item["healthy"]]
+        self._table.write_many(
+            [Put({name: value for name, value in item.items() if name != "revisionKey"}) for item in unsure]
+        )
+
     def _health(self, deployment: Mapping[str, Any], row: TargetRow, now: float) -> Put:
         """Success makes the new revision the instance's; failure, and a restart, leaves what was noted last."""
         key = (f"GROUP#{deployment['deploymentGroupId']}", f"HOST#{row.target_id}")
         item: dict[str, Any] = {"PK": key[0], "SK": key[1], "deploymentId": deployment["deploymentId"], "time": now}
         succeeded = row.installed == "Succeeded"
-        if succeeded and deployment.get("deploymentMode") != RESTART:
+        if succeeded and not is_leaving(deployment) and deployment.get("deploymentMode") != RESTART:
             return Put({**item, "healthy": True, "revisionKey": deployment["revisionKey"]})
         known = self._table.get(key) or {}
         revision = known.get("revisionKey")
