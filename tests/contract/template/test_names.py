@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tidegate.model.scaling import Transition, hook_name
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -367,6 +369,21 @@ def test_only_alarms_that_were_raised_pass_their_rule_and_both_rules_may_send() 
     (statement,) = RESOURCES["SignalsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     senders = {each["of"] for each in statement["Condition"]["ArnEquals"]["aws:SourceArn"]}
     assert senders == {"CommandEnded.Arn", "AlarmRaised.Arn"}
+
+
+def test_the_sample_event_of_a_lifecycle_action_passes_its_rule_and_both_kinds_do() -> None:
+    pattern = RESOURCES["InstanceHeld"]["Properties"]["EventPattern"]
+    (record,) = json.loads((ROOT / "events" / "on_instance_lifecycle.json").read_text())["Records"]
+    event = json.loads(record["body"])
+    assert event["source"] in pattern["source"]
+    assert event["detail-type"] in pattern["detail-type"]
+    (prefix,) = pattern["detail"]["LifecycleHookName"]
+    for transition in Transition:
+        assert hook_name(transition, "a group", "id").startswith(prefix["prefix"])
+    assert event["detail"]["LifecycleHookName"].startswith(prefix["prefix"])
+    assert len(pattern["detail-type"]) == len(Transition)
+    queue, reader = RESOURCES["LifecycleActions"]["Properties"], RESOURCES["OnInstanceLifecycleFunction"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * reader["Timeout"]
 
 
 def test_messages_stay_hidden_for_as_long_as_their_reader_may_need() -> None:
