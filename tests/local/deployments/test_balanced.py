@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -100,6 +100,22 @@ def address_of(cloud: Cloud, name: str) -> str:
     return next(str(each["address"]) for each in cloud.page("balancers") if each["name"] == name)
 
 
+def held_healthy(cloud: Cloud, arn: str) -> Callable[[], int]:
+    """Counts the targets that a target group holds for healthy."""
+
+    def count() -> int:
+        health = cloud.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+        return sum(row["TargetHealth"]["State"] == "healthy" for row in health)
+
+    return count
+
+
+def answering(hosts: Iterable[dict[str, Any]]) -> Callable[[], int]:
+    """Counts the hosts whose application says that it is healthy."""
+    addresses = [f"{host['address']}:{PORT}" for host in hosts]
+    return lambda: sum(map(answers_well, addresses))
+
+
 def test_no_request_fails_and_the_minimum_holds_while_a_fleet_is_deployed_to(balanced_cloud: Cloud) -> None:
     cloud, name, keep = balanced_cloud, "rolling", 4
     arn = make_balancer(cloud, name)
@@ -108,14 +124,7 @@ def test_no_request_fails_and_the_minimum_holds_while_a_fleet_is_deployed_to(bal
     assert first["status"] == "Succeeded", first
     address = address_of(cloud, name)
 
-    def held_healthy() -> int:
-        health = cloud.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-        return sum(row["TargetHealth"]["State"] == "healthy" for row in health)
-
-    def answering() -> int:
-        return sum(answers_well(f"{host['address']}:{PORT}") for host in fleet.hosts)
-
-    with traffic(address, [held_healthy, answering]) as seen:
+    with traffic(address, [held_healthy(cloud, arn), answering(fleet.hosts)]) as seen:
         second = fleet.deploy(webapp(fleet, "2"))
         info = fleet.wait(second, 300)
         time.sleep(0.5)
