@@ -14,6 +14,7 @@ from aws_lambda_powertools import Logger
 from tidegate.ending import End, end_deployment, no_ledger
 from tidegate.follow_ups import follow_up
 from tidegate.gateways.service_roles import ServiceRoleError
+from tidegate.hook_settling import settle_hooks
 from tidegate.lifecycle_actions import complete
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import ErrorCode
@@ -21,6 +22,7 @@ from tidegate.model.ledger import Closing, Ledger
 from tidegate.model.scaling import ScalingFault
 from tidegate.rollout import judge
 from tidegate.runtime import Runtime, State, kept, step
+from tidegate.store.errors import DeploymentGroupNotFoundError
 from tidegate.store.ledgers import Loaded
 
 logger = Logger()
@@ -62,7 +64,8 @@ def run(state: State, runtime: Runtime) -> State:
 def fault_of(state: State, now: float) -> Closing | None:
     """What a step reported (``fault``) or died of (``error``, as Step Functions caught it)."""
     if "fault" in state:
-        return Closing("Failed", state["fault"]["code"], state["fault"]["message"], now)
+        fault = state["fault"]
+        return Closing(fault.get("status", "Failed"), fault["code"], fault["message"], now)
     if "error" not in state:
         return None
     name = state["error"].get("Error", "")
@@ -104,9 +107,22 @@ def _after(state: State, ended: Mapping[str, Any], rollback_id: str | None, runt
         complete(ended, runtime)
     except (ScalingFault, ServiceRoleError):  # the sweep tries again, and Auto Scaling's own time-out ends it
         logger.exception("Auto Scaling does not take the answer")
+    _settle_hooks(ended, runtime)
     if started := rollback_id or follow_up(ended, runtime):
         return {**kept(state), "verdict": "ROLL_BACK", "rollbackDeploymentId": started}
     return {**kept(state), "verdict": "END"}
+
+
+def _settle_hooks(ended: Mapping[str, Any], runtime: Runtime) -> None:
+    """Move the hooks of a group whose Auto Scaling groups are others now; what fails is left to the sweep."""
+    if ended["status"] != "Succeeded" or "selection" not in ended:
+        return
+    try:
+        group = runtime.groups.of_deployment(ended)
+        if group.get("hooksDue"):
+            settle_hooks(group, runtime.lifecycle_hooks, runtime.scaled_groups)
+    except (DeploymentGroupNotFoundError, ScalingFault, ServiceRoleError):
+        logger.exception("the hooks of the group could not be moved")
 
 
 handler = step(logger, run, cache(Runtime))

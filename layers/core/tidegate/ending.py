@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidegate.model.decisions import Decision
-from tidegate.model.deployment import RESTART
+from tidegate.model.deployment import RESTART, is_blue_green
 from tidegate.model.ledger import Ledger, Outcome
 from tidegate.model.legs import events_of
 from tidegate.process_suspension import resume_processes
@@ -26,12 +26,6 @@ from tidegate.target_rows import target_row
 
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime
-
-
-def shifts_back(deployment: Mapping[str, Any]) -> bool:
-    """Whether a deployment moves traffic between two fleets of servers, so that its rollback moves it back."""
-    servers = deployment.get("computePlatform", "Server") == "Server"
-    return servers and (deployment.get("deploymentStyle") or {}).get("deploymentType") == "BLUE_GREEN"
 
 
 _LOST = "The instance did not answer before the deployment ended; what became of its events is not known."
@@ -84,7 +78,7 @@ def end_deployment(
         _forget_current(deployment, ledger, runtime)
     census = ledger.census()
     attempted = census.succeeded + census.failed
-    traffic = traffic_of(closed) if before.version and shifts_back(deployment) else None
+    traffic = traffic_of(closed) if before.version and is_blue_green(deployment) else None
     rollback = _rollback_plan(deployment, end, attempted, traffic, runtime)
     _tell(deployment, before, ledger, [*told, *_last_words(end.status, ledger, rollback)], runtime, now)
     return runtime.deployments.finish(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from tidegate.model.deployment import FOLLOW_UP_CREATOR
+from tidegate.model.deployment import FOLLOW_UP_CREATOR, is_blue_green
 from tidegate.model.scaling import LAUNCH_CREATOR
 from tidegate.store.deployment_items import follow_up_deployment
 from tidegate.store.errors import DeploymentGroupBusyError, DeploymentGroupNotFoundError
@@ -36,6 +36,8 @@ def follow_up(ended: Mapping[str, Any], runtime: Runtime) -> str | None:
     good = group.get("lastGood")
     if not good or "hooks" not in group or group["info"].get("outdatedInstancesStrategy", "UPDATE") != "UPDATE":
         return None
+    if is_blue_green(group["info"]):
+        return None  # a copy takes no newcomers while it is deployed to, and its original is left
     if "live" in group:
         return _made_before(group["live"], good["deploymentId"], runtime)
     root = runtime.deployments.get(good["deploymentId"])

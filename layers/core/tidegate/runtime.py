@@ -43,12 +43,15 @@ if TYPE_CHECKING:
     from tidegate.gateways.orders import Orders
     from tidegate.gateways.progress import Progress
     from tidegate.gateways.run_command import RunCommand
+    from tidegate.gateways.scaling_groups import ScalingGroups
     from tidegate.gateways.terminations import Terminations
 
 State = dict[str, Any]
 
 #: The version of the machine that knows the verdict HAND_OVER.
 HANDS_OVER: Final = 2
+#: The version of the machine that knows the verdict PROVISION.
+PROVISIONS: Final = 3
 
 
 class Runtime:
@@ -183,6 +186,13 @@ class Runtime:
         from tidegate.gateways.terminations import Terminations
 
         return Terminations(self.acting.client("ec2"), self.settings.opt_in_tag)
+
+    @cached_property
+    def scaling_groups(self) -> ScalingGroups:
+        """Auto Scaling groups as wholes."""
+        from tidegate.gateways.scaling_groups import ScalingGroups
+
+        return ScalingGroups(self.acting.client("autoscaling"))
 
     @cached_property
     def nodes(self) -> Nodes:

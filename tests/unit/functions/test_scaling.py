@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.unit.functions.hosts import Host
+from tests.unit.functions.machine import Killed
 from tests.unit.functions.scaling_groups import GROUP_ID, ScalingGroups, run_together, scaled
 from tests.unit.functions.target_groups import TargetGroup
 from tests.unit.functions.world import Account, hosts
@@ -273,6 +274,98 @@ def test_an_answer_that_was_lost_is_given_by_the_sweep() -> None:
     run_together(account)
     (launch,) = made_by(account, "autoscaling")
     assert (launch["status"], port.answers) == ("Succeeded", [(NEW, "CONTINUE")])
+
+
+# --- who dies half-way
+
+
+def test_who_dies_between_the_record_and_the_start_is_succeeded_when_the_message_comes_again() -> None:
+    account, port = scaling()
+    start, died = account.start, []
+
+    def die_once(deployment_id: str, generation: int) -> None:
+        if not died:
+            died.append(deployment_id)
+            raise RuntimeError("killed")
+        start(deployment_id, generation)
+
+    account.start = die_once  # type: ignore[method-assign]
+    port.launch("web", NEW)
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    assert died == [launch["deploymentId"]]
+    assert (launch["status"], port.answers) == ("Succeeded", [(NEW, "CONTINUE")])
+
+
+@pytest.mark.parametrize("call", ["complete", "finish"])
+def test_who_dies_around_the_end_is_succeeded_by_the_step_that_is_tried_again(call: str) -> None:
+    account, port = scaling()
+    died = []
+
+    def dying(name: str, holder: Any) -> Any:
+        real = getattr(holder, name)
+
+        def once(*args: Any, **given: Any) -> Any:
+            if not died:
+                died.append(name)
+                raise Killed(name)
+            return real(*args, **given)
+
+        return once
+
+    if call == "complete":
+        port.complete = dying("complete", port)  # type: ignore[method-assign]
+    else:
+        real = account.runtime.deployments.finish
+
+        def finish_and_die(*args: Any, **given: Any) -> Any:
+            done = real(*args, **given)
+            if not died:
+                died.append("finish")
+                raise Killed("finish")
+            return done
+
+        account.runtime.deployments.finish = finish_and_die  # type: ignore[method-assign]
+    port.launch("web", NEW)
+    run_together(account)
+    assert died == [call]
+    (launch,) = made_by(account, "autoscaling")
+    assert (launch["status"], port.answers) == ("Succeeded", [(NEW, "CONTINUE")])
+    assert account.hosts[NEW].runs.total() == 1
+
+
+def test_a_follow_up_whose_start_was_lost_is_started_when_the_step_is_tried_again() -> None:
+    account, port = scaling(2)
+    died: list[str] = []
+    create = account.runtime.deployments.create
+
+    def create_and_die(deployment: Any, **given: Any) -> Any:
+        made = create(deployment, **given)
+        if given.get("root") and not died:
+            died.append(made["deploymentId"])
+            raise Killed("create")
+        return made
+
+    account.runtime.deployments.create = create_and_die  # type: ignore[method-assign]
+    account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
+    account.clock.at(account.now + 5, lambda: port.launch("web", NEW))
+    run_together(account)
+    (follow,) = made_by(account, "CodeDeployAutoUpdate")
+    assert died == [follow["deploymentId"]]
+    assert (follow["status"], account.hosts[NEW].revision) == ("Succeeded", "v2.zip")
+
+
+def test_a_launch_that_somebody_stops_is_abandoned_and_nothing_is_rolled_back() -> None:
+    account, port = scaling()
+    port.launch("web", NEW, Host(online=False))
+    account.clock.at(
+        account.now + 60, lambda: account.stop(made_by(account, "autoscaling")[0]["deploymentId"], auto_rollback=True)
+    )
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    assert (launch["status"], port.answers) == ("Stopped", [(NEW, "ABANDON")])
+    assert made_by(account, "codeDeployRollback") == []
+    assert "one instance" in launch["rollback"]["rollbackMessage"]
 
 
 # --- warm pools

@@ -72,7 +72,8 @@ DIFFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "CreateDeploymentConfig": ("As CreateApplication: the quota is counted just before.",),
     "CreateDeploymentGroup": (
-        "The service role is neither assumed nor looked at; deployments act as it where the stack says so.",
+        "The service role is neither assumed nor looked at; deployments, and hooks of Auto Scaling groups, act as it "
+        "where the stack says so.",
         "As CreateApplication: the quota is counted just before.",
     ),
     "DeleteApplication": ("A live deployment runs on, without a group: it is not rolled back.",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 TERMINAL: Final = frozenset({"Succeeded", "Failed", "Stopped"})
 
@@ -30,6 +30,13 @@ ECS_EVENTS: Final = (
     "AllowTraffic",
     "AfterAllowTraffic",
 )
+
+
+def is_blue_green(settings: Mapping[str, Any]) -> bool:
+    """Whether a deployment, or what the settings of a group make, goes from one fleet of servers to another."""
+    servers = settings.get("computePlatform", "Server") == "Server"
+    return servers and (settings.get("deploymentStyle") or {}).get("deploymentType") == "BLUE_GREEN"
+
 
 #: The mode of a deployment that installs nothing: it restarts what the group's last good deployment installed.
 RESTART: Final = "RESTART"
@@ -64,6 +71,7 @@ class ErrorCode:
     AGENT_ISSUE: Final = "AGENT_ISSUE"
     ALARM_ACTIVE: Final = "ALARM_ACTIVE"
     APPLICATION_MISSING: Final = "APPLICATION_MISSING"
+    AUTOSCALING_VALIDATION_ERROR: Final = "AUTOSCALING_VALIDATION_ERROR"
     AUTO_SCALING_CONFIGURATION: Final = "AUTO_SCALING_CONFIGURATION"
     AUTO_SCALING_IAM_ROLE_PERMISSIONS: Final = "AUTO_SCALING_IAM_ROLE_PERMISSIONS"
     CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND: Final = "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND"
