@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 
 from tidegate.gateways.errors import BalancerFault
 from tidegate.interruptions import interruption
+from tidegate.lifecycle_actions import keep_waiting
 from tidegate.model.balancers import from_items
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
 from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
@@ -39,7 +40,9 @@ def run(state: State, runtime: Runtime) -> State:
     if loaded is None:
         raise LedgerGoneError(deployment_id)
     # Before all else: what cannot be read is tried again, and the pass with it.
-    asked_to_end = None if loaded.ledger.closing else interruption(deployment, runtime, now)
+    # An instance that Auto Scaling holds is kept there also while a stopped deployment lets it finish.
+    lost = keep_waiting(deployment, runtime, now)
+    asked_to_end = None if loaded.ledger.closing else interruption(deployment, runtime, now) or lost
     rules = runtime.settings.rules(deployment)
     flights = to_look_at(loaded.ledger, signal.changed, state["pass"], rules, now)
     roster = runtime.ledgers.roster(deployment_id) if loaded.ledger.flights else Roster()

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from tidegate.ending import End, end_deployment, no_ledger
+from tidegate.follow_ups import follow_up
+from tidegate.gateways.service_roles import ServiceRoleError
+from tidegate.hook_settling import settle_hooks
+from tidegate.lifecycle_actions import complete
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.ledger import Closing, Ledger
+from tidegate.model.scaling import ScalingFault
 from tidegate.rollout import judge
 from tidegate.runtime import Runtime, State, kept, step
+from tidegate.store.errors import DeploymentGroupNotFoundError
 from tidegate.store.ledgers import Loaded
 
 logger = Logger()
@@ -50,13 +58,14 @@ def run(state: State, runtime: Runtime) -> State:
     told = [Decision("Verdict", closing.code, closing.reason)] if closing and {"fault", "error"} & set(state) else []
     end = End(verdict.status, verdict.code, verdict.reason)
     finished = end_deployment(deployment, loaded, closed, end, told, runtime, now)
-    return _next(state, finished.rollback_id)
+    return _after(state, finished.deployment, finished.rollback_id, runtime)
 
 
 def fault_of(state: State, now: float) -> Closing | None:
     """What a step reported (``fault``) or died of (``error``, as Step Functions caught it)."""
     if "fault" in state:
-        return Closing("Failed", state["fault"]["code"], state["fault"]["message"], now)
+        fault = state["fault"]
+        return Closing(fault.get("status", "Failed"), fault["code"], fault["message"], now)
     if "error" not in state:
         return None
     name = state["error"].get("Error", "")
@@ -85,17 +94,35 @@ def _let_finish(
 
 
 def _already_ended(state: State, runtime: Runtime) -> State:
-    """A repeat of the step, or a later generation's deployment: only a rollback that may not have started is left."""
+    """A repeat of the step, or a later generation's deployment: only what follows its end may be left to do."""
     deployment = runtime.deployments.get(state["deploymentId"])
     if deployment.get("generation") != state["generation"]:
         return {**state, "verdict": "FENCED"}
-    return _next(state, (deployment.get("rollback") or {}).get("rollbackDeploymentId"))
+    return _after(state, deployment, (deployment.get("rollback") or {}).get("rollbackDeploymentId"), runtime)
 
 
-def _next(state: State, rollback_id: str | None) -> State:
-    if rollback_id:
-        return {**kept(state), "verdict": "ROLL_BACK", "rollbackDeploymentId": rollback_id}
+def _after(state: State, ended: Mapping[str, Any], rollback_id: str | None, runtime: Runtime) -> State:
+    """What follows: an instance that Auto Scaling holds is let go, a rollback or a follow-up is started."""
+    try:
+        complete(ended, runtime)
+    except (ScalingFault, ServiceRoleError):  # the sweep tries again, and Auto Scaling's own time-out ends it
+        logger.exception("Auto Scaling does not take the answer")
+    _settle_hooks(ended, runtime)
+    if started := rollback_id or follow_up(ended, runtime):
+        return {**kept(state), "verdict": "ROLL_BACK", "rollbackDeploymentId": started}
     return {**kept(state), "verdict": "END"}
+
+
+def _settle_hooks(ended: Mapping[str, Any], runtime: Runtime) -> None:
+    """Move the hooks of a group whose Auto Scaling groups are others now; what fails is left to the sweep."""
+    if ended["status"] != "Succeeded" or "selection" not in ended:
+        return
+    try:
+        group = runtime.groups.of_deployment(ended)
+        if group.get("hooksDue"):
+            settle_hooks(group, runtime.lifecycle_hooks, runtime.scaled_groups)
+    except (DeploymentGroupNotFoundError, ScalingFault, ServiceRoleError):
+        logger.exception("the hooks of the group could not be moved")
 
 
 handler = step(logger, run, cache(Runtime))

@@ -1,4 +1,4 @@
-"""RollBackDeployment: start the rollback that FinishDeployment made."""
+"""RollBackDeployment: start the deployment that FinishDeployment made: a rollback, or a follow-up."""
 
 from __future__ import annotations
 

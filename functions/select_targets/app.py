@@ -13,9 +13,12 @@ from tidegate.gateways.errors import BalancerFault, FleetFault
 from tidegate.layouts import laid_out
 from tidegate.model.balancers import to_items
 from tidegate.model.deployment import ErrorCode
+from tidegate.model.group_copy import copies
 from tidegate.model.legs import events_of
+from tidegate.model.scaling import ScalingFault
+from tidegate.process_suspension import suspend_processes
 from tidegate.rollout.projection import pending_events
-from tidegate.runtime import Runtime, State, step
+from tidegate.runtime import PROVISIONS, Runtime, State, step
 from tidegate.store.applications import Applications
 from tidegate.store.errors import ApplicationNotFoundError, DeploymentGroupNotFoundError
 from tidegate.store.ledgers import number_decisions
@@ -30,11 +33,15 @@ def run(state: State, runtime: Runtime) -> State:
     known = runtime.ledgers.load(state["deploymentId"])
     if known is not None and "startTime" in deployment:
         return {**state, "verdict": "ACT"}  # a later generation: the loop goes on where the ledger stands
+    if copies(deployment) and not (deployment.get("provisioning") or {}).get("ready"):
+        return _to_be_provisioned(state)
     try:
-        layout = laid_out(deployment, runtime.groups.of_deployment(deployment), runtime)
+        group = runtime.groups.of_deployment(deployment)
+        layout = laid_out(deployment, group, runtime)
+        suspend_processes(deployment, group, runtime)
     except DeploymentGroupNotFoundError as error:
         return {**state, "verdict": "FINISH", "fault": _missing(deployment, error, runtime)}
-    except (BalancerFault, FleetFault) as error:
+    except (BalancerFault, FleetFault, ScalingFault) as error:
         return {**state, "verdict": "FINISH", "fault": {"code": error.code, "message": error.message}}
     made, now = layout.plan, runtime.clock()
     deployment_id, generation = state["deploymentId"], state["generation"]
@@ -71,6 +78,14 @@ def _missing(deployment: Mapping[str, Any], error: DeploymentGroupNotFoundError,
     except ApplicationNotFoundError as gone:
         return {"code": ErrorCode.APPLICATION_MISSING, "message": f"{gone}. {remedy}"}
     return {"code": ErrorCode.DEPLOYMENT_GROUP_MISSING, "message": f"{error} {remedy}"}
+
+
+def _to_be_provisioned(state: State) -> State:
+    """The replacement fleet is to be made first; the machine of an earlier release has no state for that."""
+    if state.get("machineVersion", 1) >= PROVISIONS:
+        return {**state, "verdict": "PROVISION"}
+    message = "The deployment was started before Tidegate was updated and cannot copy its group; deploy again."
+    return {**state, "verdict": "FINISH", "fault": {"code": ErrorCode.INTERNAL_ERROR, "message": message}}
 
 
 handler = step(Logger(), run, cache(Runtime))

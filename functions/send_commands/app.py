@@ -10,10 +10,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tidegate.gateways.errors import BalancerFault
+from tidegate.gateways.errors import BalancerFault, FleetFault
 from tidegate.model.balancers import from_items
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import MOST_MEMBERS, MOST_UNPACKED_BYTES, RESTART
+from tidegate.model.group_copy import Provisioning
 from tidegate.model.ledger import Closing, Flight, Ledger, Roster
 from tidegate.model.legs import Stage, StageKind
 from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, why_not, withdrawn
@@ -50,7 +51,7 @@ def send_all(
     earlier = runtime.run_command.sent_since(min(on_host), made_for(deployment)) if on_host else {}
     positions = {member.node_id: i for i, member in enumerate(roster.members) if member.node_id}
     results: list[Dispatch] = []
-    faults: list[BalancerFault] = []
+    faults: list[BalancerFault | FleetFault] = []
     for flight in unsent:
         if not ledger.stage(flight).kind.on_host:
             results.append(_turn(deployment, ledger.stage(flight), flight, roster, runtime, faults))
@@ -79,28 +80,35 @@ def _turn(
     flight: Flight,
     roster: Roster,
     runtime: Runtime,
-    faults: list[BalancerFault],
+    faults: list[BalancerFault | FleetFault],
 ) -> Dispatch:
     """Ask the balancers to take a flight's targets out, or in, or end them; asking twice does no harm.
 
-    What balancers refuse goes into ``faults``: the targets fail, and the deployment ends.
+    What balancers or Auto Scaling refuse goes into ``faults``: the targets fail, and the deployment ends.
     """
-    if stage.kind is StageKind.TERMINATE:
-        return _end(flight, roster, runtime)
-    balancers, ids = from_items(deployment["balancers"]), roster.ids(flight.positions)
+    ids = roster.ids(flight.positions)
     try:
+        if stage.kind is StageKind.TERMINATE:
+            return _end(deployment, flight, roster, runtime)
+        balancers = from_items(deployment["balancers"])
         if stage.kind is StageKind.BLOCK:
             runtime.balancers.block(balancers, ids)
         else:
             runtime.balancers.allow(balancers, ids)
-    except BalancerFault as fault:
+    except (BalancerFault, FleetFault) as fault:
         faults.append(fault)
         return Dispatch(flight, refused(flight, flight.positions, fault.message))
     return Dispatch(flight, [begun(flight, runtime.clock())])
 
 
-def _end(flight: Flight, roster: Roster, runtime: Runtime) -> Dispatch:
-    """End the instances of a flight; those that must not be ended fail, each with the reason."""
+def _end(deployment: Mapping[str, Any], flight: Flight, roster: Roster, runtime: Runtime) -> Dispatch:
+    """End the instances of a flight; those that must not be ended fail, each with the reason.
+
+    Those of an Auto Scaling group that was copied end with it, lest it launches others in their place.
+    """
+    if copied := Provisioning.of(deployment):
+        runtime.scaling_groups.delete(copied.source)
+        return Dispatch(flight, [begun(flight, runtime.clock())])
     reasons = runtime.terminations.end(roster.ids(flight.positions))
     kept = {p: reasons[roster.members[p].target_id] for p in flight.positions if roster.members[p].target_id in reasons}
     ended = tuple(p for p in flight.positions if p not in kept)

@@ -14,12 +14,16 @@ from aws_lambda_powertools import Logger
 
 from tidegate.live_deployments import sweep_live_deployments
 from tidegate.runtime import Runtime
+from tidegate.waiting_instances import sweep_waiting_instances
 
 logger = Logger()
 
 #: A sweep: by when it has to come to an end (epoch seconds), and what it found, by the word for each.
 Sweep = Callable[[Runtime, float], Mapping[str, int]]
-SWEEPS: Final[Mapping[str, Sweep]] = {"deployments": sweep_live_deployments}
+SWEEPS: Final[Mapping[str, Sweep]] = {
+    "deployments": sweep_live_deployments,
+    "waiting instances": sweep_waiting_instances,
+}
 
 _SECONDS: Final = 200.0  # for all of them; the function has 300
 

@@ -23,8 +23,17 @@ from tidegate.appspec import (
     lambda_misfit,
 )
 from tidegate.gateways.errors import RevisionFault
-from tidegate.model.deployment import ECS_EVENTS, IN_PLACE_EVENTS, LAMBDA_EVENTS, RESTART, RESTART_EVENTS, ErrorCode
+from tidegate.model.deployment import (
+    ECS_EVENTS,
+    IN_PLACE_EVENTS,
+    LAMBDA_EVENTS,
+    LEAVING_EVENTS,
+    RESTART,
+    RESTART_EVENTS,
+    ErrorCode,
+)
 from tidegate.model.names import PAYLOADS, ecs_service_id, revision_name
+from tidegate.model.scaling import is_leaving
 from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.deployments import OVERVIEW
@@ -111,7 +120,7 @@ def validated(deployment: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]
         "appspec": json.dumps(compiled),
         "appspecWarnings": list(appspec.warnings),
         "hookSeconds": hook_seconds,
-        "events": list(IN_PLACE_EVENTS),
+        "events": list(LEAVING_EVENTS if is_leaving(deployment) else IN_PLACE_EVENTS),
     }
 
 

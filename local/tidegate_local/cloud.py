@@ -165,6 +165,7 @@ class LocalCloud:
         self.hosting.add_pages(self.pages, self._hosts_changed)
         self.state.options = self.options.plain()
         self.state.stack = STACK
+        self.state.balancers = self.hosting.without_haproxy
         write_state(self.directory, self.state)
 
     def _stream_pollers(self, stack: Stack) -> list[StreamPoller]:

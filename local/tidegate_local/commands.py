@@ -163,6 +163,8 @@ def _show_ready(state: State) -> None:
         _OUT.print(f"  group  {name} (Auto Scaling, {number} of these hosts)")
     if "folder" in kinds:
         _OUT.print("  Hosts are re-rooted folders: they share this machine's processes and its root folder.")
+    if state.balancers:
+        _OUT.print(f"  Load balancers are plain Python, by connection and not by request: {state.balancers}.")
     _OUT.print('To use it from a shell:  eval "$(tidegate local env)"')
 
 
@@ -193,7 +195,8 @@ def hosts(as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = Fal
 @_clear_errors
 def balancers(as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False) -> None:
     """List the load balancers' listeners: where they are, and how their targets are."""
-    found = control.ask(control.running(control.directory()), "balancers")
+    state = control.running(control.directory())
+    found = control.ask(state, "balancers")
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -202,6 +205,8 @@ def balancers(as_json: Annotated[bool, typer.Option("--json", help="As JSON")] =
         targets = " ".join(f"{target}={state}" for target, state in sorted(each["targets"].items()))
         table.add_row(each["name"], each["address"], each["forwarder"], targets)
     _OUT.print(table)
+    if state.balancers:
+        _OUT.print(f"They forward in plain Python, by connection and not by request: {state.balancers}.")
 
 
 @app.command()

@@ -194,7 +194,7 @@ def clean(folder: Path) -> None:
         raise ControlError(
             f"these mounts are still there: {', '.join(left)}; end them with umount, then run down again"
         )
-    for name in ("hosts", "models", "opt"):
+    for name in ("balancers", "hosts", "models", "opt"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 

@@ -43,7 +43,7 @@ class Hosting:
     ) -> None:
         self.fleet = Fleet(directory, Isolation.FOLDER if rerooted else None)
         self._commands = ssm.install(self.fleet, emit)
-        self._balancers = balancers.install(self._address_of)
+        self._balancers = balancers.install(self._address_of, directory)
         self._client = client
         self._endpoint = endpoint
         self._metadata: dict[str, MetadataEndpoint] = {}
@@ -52,6 +52,11 @@ class Hosting:
         self._scaling = autoscaling.install(self, emit, client)
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
+
+    @property
+    def without_haproxy(self) -> str:
+        """Why load balancers are forwarded in plain Python; empty where haproxy does it."""
+        return self._balancers.missing
 
     def begin(self, count: int, tags: Mapping[str, str], recorded: int = 0) -> None:
         """Start hosts, in a thread; and have so many that only answer what was recorded."""
@@ -183,7 +188,7 @@ class Hosting:
         if self._thread is not None:
             self._thread.join()
         self._scaling.stop()
-        self._balancers.stop()
+        balancers.uninstall()
         self._commands.close()
         self.fleet.stop()
         for endpoint in self._metadata.values():

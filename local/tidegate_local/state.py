@@ -25,6 +25,8 @@ class State:
         What it was started with.
     environment
         Variables for clients, as `tidegate local env` prints them.
+    balancers
+        Why load balancers are forwarded in plain Python; empty where haproxy does it.
     """
 
     pid: int
@@ -34,6 +36,7 @@ class State:
     outputs: dict[str, str] = field(default_factory=dict)
     hosts: list[dict[str, Any]] = field(default_factory=list)
     stack: str = ""
+    balancers: str = ""
 
     @property
     def alive(self) -> bool:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidegate.model.decisions import Decision
-from tidegate.model.deployment import RESTART
+from tidegate.model.deployment import RESTART, is_blue_green
 from tidegate.model.ledger import Ledger, Outcome
 from tidegate.model.legs import events_of
+from tidegate.process_suspension import resume_processes
 from tidegate.rollout import RollbackPlan, plan_rollback
 from tidegate.rollout.blue_green import Traffic, traffic_of
 from tidegate.rollout.projection import interrupted_events, pending_events
@@ -25,12 +26,6 @@ from tidegate.target_rows import target_row
 
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime
-
-
-def shifts_back(deployment: Mapping[str, Any]) -> bool:
-    """Whether a deployment moves traffic between two fleets of servers, so that its rollback moves it back."""
-    servers = deployment.get("computePlatform", "Server") == "Server"
-    return servers and (deployment.get("deploymentStyle") or {}).get("deploymentType") == "BLUE_GREEN"
 
 
 _LOST = "The instance did not answer before the deployment ended; what became of its events is not known."
@@ -73,6 +68,9 @@ def end_deployment(
         Somebody else has the deployment, or made another pass.
     """
     deployment_id, generation = deployment["deploymentId"], deployment["generation"]
+    if fault := resume_processes(deployment, runtime):
+        told = [*told, Decision("Resume", fault.code, fault.message)]
+        end = End("Failed", fault.code, fault.message) if end.status == "Succeeded" else end
     ledger, skipped, lost = _settled(deployment_id, closed, deployment, runtime)
     runtime.targets.show(deployment_id, skipped, now)
     runtime.targets.ended(deployment, lost, now)
@@ -80,7 +78,7 @@ def end_deployment(
         _forget_current(deployment, ledger, runtime)
     census = ledger.census()
     attempted = census.succeeded + census.failed
-    traffic = traffic_of(closed) if before.version and shifts_back(deployment) else None
+    traffic = traffic_of(closed) if before.version and is_blue_green(deployment) else None
     rollback = _rollback_plan(deployment, end, attempted, traffic, runtime)
     _tell(deployment, before, ledger, [*told, *_last_words(end.status, ledger, rollback)], runtime, now)
     return runtime.deployments.finish(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tidegate.fleets import fleet_of
 from tidegate.gateways.errors import BalancerFault
-from tidegate.model.deployment import ROLLBACK_CREATOR, ErrorCode
+from tidegate.instance_layout import instance_plan
+from tidegate.model.deployment import ROLLBACK_CREATOR, ErrorCode, is_blue_green
 from tidegate.rollout.plan import Plan, plan
 from tidegate.rollout.traffic import cannot_be_balanced
 from tidegate.rollout.way import Zonal, in_place_stages
@@ -48,9 +49,12 @@ def laid_out(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime)
     FleetFault
         The group's instances cannot be found, or it has no blue/green options though its style asks for them.
     """
+    if "scaling" in deployment:
+        balancers = _balancers_of(deployment, group["info"], runtime)
+        return Layout(instance_plan(deployment, runtime, balanced=bool(balancers)), balancers)
     if "trafficBackOf" in deployment:
         return _behind_balancers(traffic_back_plan(deployment, runtime), deployment, group, runtime)
-    if (deployment.get("deploymentStyle") or {}).get("deploymentType") == "BLUE_GREEN":
+    if is_blue_green(deployment):
         options_of(deployment)
         made = _behind_balancers(blue_green_plan(deployment, group, runtime), deployment, group, runtime)
         return replace(made, selection=moved_selection(deployment, group))

@@ -22,6 +22,7 @@ from tidegate.store.deployments import Deployments
 from tidegate.store.errors import StaleGenerationError
 from tidegate.store.groups import Groups
 from tidegate.store.ledgers import Ledgers
+from tidegate.store.scaled_groups import ScaledGroups
 from tidegate.store.signals import Signals
 from tidegate.store.table import Table
 from tidegate.store.targets import Targets
@@ -36,17 +37,21 @@ if TYPE_CHECKING:
     from tidegate.gateways.github_bundles import GitHubBundles
     from tidegate.gateways.github_tokens import GitHubTokens
     from tidegate.gateways.instances import Instances
+    from tidegate.gateways.lifecycle_hooks import LifecycleHooks
     from tidegate.gateways.logs import Logs
     from tidegate.gateways.nodes import Nodes
     from tidegate.gateways.orders import Orders
     from tidegate.gateways.progress import Progress
     from tidegate.gateways.run_command import RunCommand
+    from tidegate.gateways.scaling_groups import ScalingGroups
     from tidegate.gateways.terminations import Terminations
 
 State = dict[str, Any]
 
 #: The version of the machine that knows the verdict HAND_OVER.
 HANDS_OVER: Final = 2
+#: The version of the machine that knows the verdict PROVISION.
+PROVISIONS: Final = 3
 
 
 class Runtime:
@@ -164,11 +169,30 @@ class Runtime:
         return Instances(self.acting.client)
 
     @cached_property
+    def lifecycle_hooks(self) -> LifecycleHooks:
+        """Hooks and processes of Auto Scaling groups."""
+        from tidegate.gateways.lifecycle_hooks import LifecycleHooks
+
+        return LifecycleHooks(self.acting.client("autoscaling"))
+
+    @cached_property
+    def scaled_groups(self) -> ScaledGroups:
+        """Deployment groups with hooks."""
+        return ScaledGroups(self.table)
+
+    @cached_property
     def terminations(self) -> Terminations:
         """The end of EC2 instances."""
         from tidegate.gateways.terminations import Terminations
 
         return Terminations(self.acting.client("ec2"), self.settings.opt_in_tag)
+
+    @cached_property
+    def scaling_groups(self) -> ScalingGroups:
+        """Auto Scaling groups as wholes."""
+        from tidegate.gateways.scaling_groups import ScalingGroups
+
+        return ScalingGroups(self.acting.client("autoscaling"))
 
     @cached_property
     def nodes(self) -> Nodes:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.gateways.service_roles import RoleSettings
-from tidegate.model.deployment import PREVIOUS_REVISION_EVENTS
+from tidegate.model.deployment import PREVIOUS_REVISION_EVENTS, is_blue_green
+from tidegate.model.scaling import LAUNCH_CREATOR
 from tidegate.rollout.rules import Rules
 from tidegate.rollout.way import AFTER_ALLOW, AFTER_BLOCK, BEFORE_ALLOW, BEFORE_BLOCK
 
@@ -41,7 +42,9 @@ class Settings:
     balancer: float
     balancer_interval: float
     deployment: float
+    agent: float
     blue_green: float
+    provisioning: float
     passes_per_execution: int
     max_instances: int
     github_api_url: str
@@ -86,7 +89,9 @@ class Settings:
             balancer=number("TIDEGATE_BALANCER_SECONDS"),
             balancer_interval=number("TIDEGATE_BALANCER_INTERVAL_SECONDS"),
             deployment=number("TIDEGATE_DEPLOYMENT_SECONDS"),
+            agent=number("TIDEGATE_AGENT_SECONDS"),
             blue_green=number("TIDEGATE_BLUE_GREEN_SECONDS"),
+            provisioning=number("TIDEGATE_PROVISIONING_SECONDS"),
             passes_per_execution=int(number("TIDEGATE_PASSES_PER_EXECUTION")),
             max_instances=int(number("TIDEGATE_MAX_INSTANCES")),
             github_api_url=text("TIDEGATE_GITHUB_API_URL"),
@@ -119,17 +124,18 @@ class Settings:
         hooks, events = deployment.get("hookSeconds") or {}, tuple(deployment.get("events") or ())
         stage = stage_limit(hooks, events, self.host_event)
         traffic = self._traffic_limit(hooks) if deployment.get("balancers") else 0
-        two_fleets = (deployment.get("deploymentStyle") or {}).get("deploymentType") == "BLUE_GREEN"
         return Rules(
             started_at=deployment.get("startTime") or deployment["createTime"],
             undelivered_after=self.undelivered_after,
             stage_limit=self.undelivered_after + stage,
             drain_limit=min(self.drain, self.undelivered_after * 2 + stage * 2 + traffic),
-            total_limit=self.blue_green if two_fleets else self.deployment,
+            total_limit=self.blue_green if is_blue_green(deployment) else self.deployment,
             heartbeat_floor=min(self.heartbeat_floor, self.heartbeat),
             heartbeat_ceiling=self.heartbeat,
             balancer_interval=self.balancer_interval,
             revived_at=deployment.get("revivedTime", 0.0),
+            # A new instance's agent registers when the instance has booted.
+            unreachable_after=self.agent if deployment.get("creator") == LAUNCH_CREATOR else 0.0,
         )
 
     def _traffic_limit(self, hooks: Mapping[str, int]) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tidegate.fleets import fleet_of
 from tidegate.gateways.errors import FleetFault
 from tidegate.model.deployment import BLUE, ErrorCode
+from tidegate.model.group_copy import Provisioning, copies
 from tidegate.model.selection import selectors_of, selectors_of_targets
 from tidegate.rollout.blue_green import Stages, plan_blue_green, plan_traffic_back
 from tidegate.rollout.plan import Plan
@@ -31,7 +32,7 @@ def blue_green_plan(deployment: Deployment, group: Mapping[str, Any], runtime: R
     health = runtime.targets.health(deployment["deploymentGroupId"])
     return plan_blue_green(
         fleet_of(replacement_of(deployment), health, runtime),
-        fleet_of(group["info"], health, runtime),
+        fleet_of(originals_of(deployment, group), health, runtime),
         _minimum(deployment),
         BlueGreen.of(options_of(deployment)),
         _stages(deployment, runtime),
@@ -71,13 +72,24 @@ def options_of(deployment: Deployment) -> Mapping[str, Any]:
 
 
 def replacement_of(deployment: Deployment) -> dict[str, Any]:
-    """What selects the replacement instances."""
+    """What selects the replacement instances: what the deployment names, or the copy that was made for it."""
+    if copied := Provisioning.of(deployment):
+        return {"autoScalingGroups": [copied.copy]}
     return selectors_of_targets(deployment.get("targetInstances") or {})
+
+
+def originals_of(deployment: Deployment, group: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What selects the originals. A copy replaces its Auto Scaling group, and nothing else that the group selects."""
+    if copied := Provisioning.of(deployment):
+        return {"autoScalingGroups": [copied.source]}
+    found: Mapping[str, Any] = group["info"]
+    return found
 
 
 def moved_selection(deployment: Deployment, group: Mapping[str, Any]) -> dict[str, Any]:
     """What the group selects now, and what it is to select once the deployment has succeeded."""
-    return {"from": selectors_of(group["info"]), "to": replacement_of(deployment)}
+    now, later = selectors_of(group["info"]), replacement_of(deployment)
+    return {"from": now, "to": {**now, **later} if copies(deployment) else later}
 
 
 def _minimum(deployment: Deployment) -> tuple[str, int]:

@@ -3,140 +3,39 @@
 Stands in for what moto lacks: there a registered target is healthy at once, a deregistered one gone at once, and
 nothing listens. Follows the Elastic Load Balancing API reference (RegisterTargets, DeregisterTargets,
 DescribeTargetHealth) and the user guides that `tidegate_local.balancing` names. Only default actions that forward are
-looked at, and Classic Load Balancers stay as moto has them: registered is in service.
+looked at; Classic Load Balancers are in `classic_balancers`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
 from typing import Any
 
-from tidegate_local.balancing.forwarder import Forwarder, any_address
-from tidegate_local.balancing.pool import NOT_REGISTERED, Check, Pool
+from tidegate_local.adapters import classic_balancers
+from tidegate_local.balancing.health import NOT_REGISTERED, Check, Health
+from tidegate_local.balancing.service import Balancing
 
-_TRIES = 20
-#: Where an instance that is no local host is: a network for documentation (RFC 5737), so that its checks fail.
-_NOWHERE = "192.0.2.1"
 _service: Balancing | None = None
 _patched = False
 _WORDS = {
     "Elb.InitialHealthChecking": "Initial health checks in progress",
     "Target.DeregistrationInProgress": "Target deregistration is in progress",
     "Target.FailedHealthChecks": "Health checks failed",
+    "Target.InvalidState": "Target is in the stopped state",
     "Target.NotInUse": "Target group is not configured to receive traffic from the load balancer",
     "Target.NotRegistered": "Target is not registered to the target group",
-    "Target.ResponseCodeMismatch": "Health checks failed with these codes: []",
+    "Target.ResponseCodeMismatch": "Health checks failed with these codes: [{code}]",
     "Target.Timeout": "Request timed out",
 }
-
-
-class Balancing:
-    """The balancers of one local cloud.
-
-    Parameters
-    ----------
-    address_of
-        Gives the address of an instance; None for what is no local host.
-    """
-
-    def __init__(self, address_of: Callable[[str], str | None]) -> None:
-        self.address_of = address_of
-        self._forwarder = Forwarder()
-        self._pools: dict[str, Pool] = {}
-        self._addresses: dict[str, str] = {}  # by load balancer
-        self._listeners: dict[str, dict[str, Any]] = {}
-
-    def register(self, group: Any, target_ids: list[str]) -> None:
-        """Give a target group's registered targets to its pool."""
-        for target_id in target_ids:
-            port = int(group.targets[target_id]["Port"])
-            address = self.address_of(target_id) or _NOWHERE
-            self._forwarder.call(self._pool(group).register, target_id, address, port)
-
-    def deregister(self, group: Any, target_ids: list[str]) -> None:
-        """Drain targets."""
-        for target_id in target_ids:
-            self._forwarder.call(self._pool(group).deregister, target_id)
-
-    def state_of(self, group: Any, target_id: str) -> tuple[str, str]:
-        """State and reason of a target."""
-        pool = self._pools.get(group.arn)
-        found = self._forwarder.call(pool.state_of, target_id) if pool else NOT_REGISTERED
-        if found[0] not in ("unused", "draining") and not self._in_use(group.arn):
-            return "unused", "Target.NotInUse"
-        return found
-
-    def targets_of(self, group: Any) -> list[str]:
-        """The targets of a group, those that drain among them."""
-        pool = self._pools.get(group.arn)
-        return list(pool.targets) if pool else []
-
-    def open(self, listener: Any, balancer: Any) -> None:
-        """Open a listener at its load balancer's own address, which becomes the balancer's DNS name."""
-
-        def pool() -> Pool | None:
-            groups = _groups_of(listener)
-            return self._pools.get(groups[0]) if groups else None
-
-        http = listener.protocol in ("HTTP", "HTTPS")
-        for attempt in range(_TRIES):
-            address = self._addresses.get(balancer.arn) or any_address()
-            try:
-                port = self._forwarder.listen(listener.arn, address, int(listener.port), pool, http)
-                break
-            except OSError:
-                if attempt == _TRIES - 1 or balancer.arn in self._addresses:
-                    raise
-        self._addresses[balancer.arn] = balancer.dns_name = address
-        self._listeners[listener.arn] = {
-            "name": balancer.name,
-            "address": f"{address}:{port}",
-            "forwarder": "python",
-            "listener": listener,
-        }
-
-    def close(self, listener_arn: str) -> None:
-        """Close a listener."""
-        self._listeners.pop(listener_arn, None)
-        self._forwarder.close(listener_arn)
-
-    def describe(self) -> list[dict[str, Any]]:
-        """The listeners: where they are, and the states of their targets."""
-        return [
-            {
-                "name": each["name"],
-                "address": each["address"],
-                "forwarder": each["forwarder"],
-                "targets": {
-                    target_id: self._forwarder.call(self._pools[arn].state_of, target_id)[0]
-                    for arn in _groups_of(each["listener"])
-                    if arn in self._pools
-                    for target_id in list(self._pools[arn].targets)
-                },
-            }
-            for each in list(self._listeners.values())
-        ]
-
-    def stop(self) -> None:
-        """End all listeners and connections."""
-        global _service
-        if _service is self:
-            _service = None
-        for pool in self._pools.values():
-            self._forwarder.call(pool.end)
-        self._forwarder.stop()
-
-    def _in_use(self, arn: str) -> bool:
-        return any(arn in _groups_of(each["listener"]) for each in self._listeners.values())
-
-    def _pool(self, group: Any) -> Pool:
-        return self._pools.setdefault(group.arn, Pool(lambda: check_of(group)))
 
 
 def check_of(group: Any) -> Check:
     """A target group's settings, as moto keeps them."""
     http = group.health_check_protocol in ("HTTP", "HTTPS")
     port = str(group.health_check_port or "traffic-port")
+    ends = str(group.attributes.get("deregistration_delay.connection_termination.enabled", "false")) == "true"
     return Check(
         path=(group.health_check_path or "/") if http else "",
         codes=codes_of((getattr(group, "matcher", None) or {}).get("HttpCode") or "200"),
@@ -146,6 +45,7 @@ def check_of(group: Any) -> Check:
         unhealthy_after=int(group.unhealthy_threshold_count),
         port=int(port) if port.isdigit() else None,
         deregistration_delay=float(group.attributes["deregistration_delay.timeout_seconds"]),
+        cuts=ends or _is_http(group),
     )
 
 
@@ -162,51 +62,70 @@ def codes_of(matcher: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def _groups_of(listener: Any) -> list[str]:
-    arns: list[str] = []
+def _is_http(each: Any) -> bool:
+    return each.protocol in ("HTTP", "HTTPS")
+
+
+def _routes_of(listener: Any) -> list[tuple[str, int]]:
+    """The target groups that a listener's default action forwards to, with their weights."""
+    found: dict[str, int] = {}
     for action in listener.default_actions:
         if action.type != "forward":
             continue
-        if "TargetGroupArn" in action.data:
-            arns.append(action.data["TargetGroupArn"])
         weighed = action.data.get("ForwardConfig", {}).get("TargetGroups", ())
-        arns += [each["TargetGroupArn"] for each in weighed if int(each.get("Weight", 1))]
-    return list(dict.fromkeys(arns))
+        found |= {each["TargetGroupArn"]: int(each.get("Weight", 1)) for each in weighed}
+        if not weighed and "TargetGroupArn" in action.data:
+            found[action.data["TargetGroupArn"]] = 1
+    return [(arn, weight) for arn, weight in found.items() if weight]
 
 
-def install(address_of: Callable[[str], str | None]) -> Balancing:
-    """Make moto's load balancers forward to local hosts; a second call replaces the first's."""
+def install(address_of: Callable[[str], str | None], folder: Path) -> Balancing:
+    """Make moto's load balancers forward to local hosts; a second call replaces the first's.
+
+    Parameters
+    ----------
+    folder
+        The local cloud's.
+    """
     global _service, _patched
     if _service is not None:
         _service.stop()
-    _service = Balancing(address_of)
+    _service = Balancing(address_of, folder)
     if not _patched:
         _patch()
         _patched = True
+    classic_balancers.install(_service)
     return _service
+
+
+def uninstall() -> None:
+    """End all listeners; moto's load balancers are moto's again."""
+    global _service
+    if _service is not None:
+        _service.stop()
+    _service = None
+    classic_balancers.install(None)
 
 
 def _patch() -> None:
     from moto.elbv2 import models
 
     _patch_groups(models)
+    _patch_health(models)
     _patch_listeners(models.ELBv2Backend)
-    describe = models.ELBv2Backend.describe_target_health
+    for name in ("modify_listener", "modify_target_group", "modify_target_group_attributes"):
+        _patch_modify(models.ELBv2Backend, name)
 
-    def new_describe(self: Any, target_group_arn: str, targets: list[dict[str, Any]]) -> Any:
-        found = self.target_groups.get(target_group_arn)
-        if not targets and _service is not None and found is not None and found.target_type == "instance":
-            targets = [{"Id": each} for each in _service.targets_of(found)]
-            if not targets:
-                return []
-        return describe(self, target_group_arn, targets)
 
-    models.ELBv2Backend.describe_target_health = new_describe
+def _pool_of(service: Balancing, group: Any) -> str:
+    service.pool(group.arn, lambda: check_of(group), _is_http(group))
+    return str(group.arn)
 
 
 def _patch_groups(models: Any) -> None:
-    group = models.FakeTargetGroup
-    register, deregister, health_for = group.register, group.deregister, group.health_for
+    group, backend = models.FakeTargetGroup, models.ELBv2Backend
+    register, deregister, terminated = group.register, group.deregister, group.deregister_terminated_instances
+    delete = backend.delete_target_group
 
     def new_register(self: Any, targets: list[dict[str, Any]]) -> None:
         instances = self.target_type == "instance"
@@ -214,24 +133,61 @@ def _patch_groups(models: Any) -> None:
             raise models.InvalidTargetError()
         register(self, targets)
         if _service is not None and instances:
-            _service.register(self, [target["Id"] for target in targets])
+            pool = _pool_of(_service, self)
+            for target in targets:
+                _service.register(pool, target["Id"], int(self.targets[target["Id"]]["Port"]))
 
     def new_deregister(self: Any, targets: list[dict[str, Any]]) -> None:
         known = [target for target in targets if target["Id"] in self.targets]
         deregister(self, known)
+        _drain(self, [target["Id"] for target in known])
+
+    def new_terminated(self: Any, instance_ids: list[str]) -> None:
+        gone = [each for each in self.targets if each in instance_ids]
+        terminated(self, instance_ids)
+        _drain(self, gone)
+
+    def new_delete(self: Any, target_group_arn: str) -> Any:
+        deleted = delete(self, target_group_arn)
         if _service is not None:
-            _service.deregister(self, [target["Id"] for target in known])
+            _service.drop(target_group_arn)
+        return deleted
 
-    def new_health_for(self: Any, target: Mapping[str, Any], ec2_backend: Any) -> Any:
-        if _service is None or self.target_type != "instance":
-            return health_for(self, target, ec2_backend)
-        state, reason = _service.state_of(self, target["Id"])
-        kept = self.targets.get(target["Id"]) or self.deregistered_targets.get(target["Id"]) or {}
-        port = target.get("Port") or kept.get("Port") or self.port
-        checked = str(port) if self.health_check_port == "traffic-port" else self.health_check_port
-        return models.FakeHealthStatus(target["Id"], port, checked, state, reason or None, _WORDS.get(reason))
+    group.register, group.deregister = new_register, new_deregister
+    group.deregister_terminated_instances = new_terminated
+    backend.delete_target_group = new_delete
 
-    group.register, group.deregister, group.health_for = new_register, new_deregister, new_health_for
+
+def _drain(group: Any, ids: list[str]) -> None:
+    if _service is not None and group.target_type == "instance":
+        pool = _pool_of(_service, group)
+        for each in ids:
+            _service.deregister(pool, each)
+
+
+def _patch_health(models: Any) -> None:
+    describe = models.ELBv2Backend.describe_target_health
+
+    def new_describe(self: Any, target_group_arn: str, targets: list[dict[str, Any]]) -> Any:
+        group = self.target_groups.get(target_group_arn)
+        if _service is None or group is None or group.target_type != "instance":
+            return describe(self, target_group_arn, targets)
+        states = _service.states(_pool_of(_service, group))
+
+        def row(target: Mapping[str, Any]) -> Any:
+            health = states.get(target["Id"], NOT_REGISTERED)
+            instance = self.ec2_backend.get_instance_by_id(target["Id"])
+            if instance is not None and instance.state == "stopped" and health != NOT_REGISTERED:
+                health = Health("unused", "Target.InvalidState")
+            kept = group.targets.get(target["Id"]) or group.deregistered_targets.get(target["Id"]) or {}
+            port = target.get("Port") or kept.get("Port") or group.port
+            checked = str(port) if group.health_check_port == "traffic-port" else group.health_check_port
+            text = _WORDS[health.reason].format(code=health.code) if health.reason else None
+            return models.FakeHealthStatus(target["Id"], port, checked, health.state, health.reason or None, text)
+
+        return [row(target) for target in targets or [{"Id": each} for each in states]]
+
+    models.ELBv2Backend.describe_target_health = new_describe
 
 
 def _patch_listeners(backend: Any) -> None:
@@ -240,7 +196,12 @@ def _patch_listeners(backend: Any) -> None:
     def new_create(self: Any, *args: Any, **kwargs: Any) -> Any:
         listener = create(self, *args, **kwargs)
         if _service is not None:
-            _service.open(listener, self.load_balancers[listener.load_balancer_arn])
+            balancer = self.load_balancers[listener.load_balancer_arn]
+            for arn, _ in _routes_of(listener):
+                _pool_of(_service, self.target_groups[arn])
+            where, port = (balancer.arn, balancer.name), int(listener.port)
+            routes = lambda: _routes_of(listener)  # noqa: E731
+            balancer.dns_name = _service.open(listener.arn, where, port, routes, http=_is_http(listener))
         return listener
 
     def new_delete(self: Any, listener_arn: str) -> Any:
@@ -257,3 +218,20 @@ def _patch_listeners(backend: Any) -> None:
 
     backend.create_listener, backend.delete_listener = new_create, new_delete
     backend.delete_load_balancer = new_delete_balancer
+
+
+def _patch_modify(backend: Any, name: str) -> None:
+    """Have a change of listeners or target groups reach what forwards."""
+    original = getattr(backend, name)
+
+    @wraps(original)
+    def changed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = original(self, *args, **kwargs)
+        if _service is not None:
+            for group in self.target_groups.values():
+                if group.target_type == "instance":
+                    _pool_of(_service, group)
+            _service.refresh()
+        return answer
+
+    setattr(backend, name, changed)

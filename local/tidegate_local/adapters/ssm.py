@@ -114,7 +114,7 @@ def faults() -> Faults:
 def register_instance(
     name: str, tags: Mapping[str, str], address: str, account: str = ACCOUNT, region: str = REGION
 ) -> str:
-    """Make a host an EC2 instance with its tags, its Name and the opt-in tag; its id.
+    """Make a host an EC2 instance with its tags, its Name, the opt-in tag and its zone; its id.
 
     To be given to `Fleet.start`; the hosts of the installed fleet are its managed nodes.
     """
@@ -126,6 +126,7 @@ def register_instance(
         instance_type="t3.micro",
         is_instance_type_default=False,
         region_name=region,
+        placement=zone_of(name, region),
         tags={"instance": {OPT_IN_TAG: "true", "Name": name, **tags}},
     )
     instance_id = str(reservation.instances[0].id)
@@ -150,6 +151,16 @@ def register_recorded(
     )
     ids = [str(instance.id) for instance in reservation.instances]
     return [RecordedHost(each, f"recorded-{n}", carried) for n, each in enumerate(ids, 1)]
+
+
+def zone_of(name: str, region: str = REGION) -> str:
+    """The Availability Zone of a host: hosts are put into two in turn.
+
+    >>> [zone_of(f"host-{number}") for number in (1, 2, 3)]
+    ['us-east-1a', 'us-east-1b', 'us-east-1a']
+    """
+    number = name.rpartition("-")[2]
+    return region + ("b" if number.isdigit() and int(number) % 2 == 0 else "a")
 
 
 def set_address(instance_id: str, address: str, account: str = ACCOUNT, region: str = REGION) -> None:

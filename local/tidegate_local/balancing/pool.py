@@ -9,26 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-#: State and reason of what is no target of a group.
-NOT_REGISTERED = ("unused", "Target.NotRegistered")
-
-
-@dataclass(frozen=True)
-class Check:
-    """How a group's targets are checked; ``path`` is empty where a connection is enough. Seconds."""
-
-    path: str = "/"
-    codes: frozenset[int] = frozenset({200})
-    interval: float = 30.0
-    timeout: float = 10.0
-    healthy_after: int = 5
-    unhealthy_after: int = 2
-    port: int | None = None
-    deregistration_delay: float = 300.0
+from tidegate_local.balancing.health import DRAINING, HEALTHY, INITIAL, Check, Health
 
 
 @dataclass
@@ -38,10 +22,8 @@ class Target:
     target_id: str
     address: str
     port: int
-    state: str = "initial"
-    reason: str = "Elb.InitialHealthChecking"
+    health: Health = INITIAL
     run: int = 0  # answers in a row that speak against its state
-    gone_at: float = 0.0  # when its draining is over at the latest
     connections: set[asyncio.StreamWriter] = field(default_factory=set)
 
 
@@ -64,7 +46,7 @@ class Pool:
     def register(self, target_id: str, address: str, port: int) -> None:
         """Add a target; one that is there already stays as it is, one that drains is a new one again."""
         found = self.targets.get(target_id)
-        if found is None or found.state == "draining" or found.port != port:
+        if found is None or found.health == DRAINING or found.port != port:
             self.targets[target_id] = Target(target_id, address, port)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._keep_checking())
@@ -74,23 +56,23 @@ class Pool:
     def deregister(self, target_id: str) -> None:
         """Take a target out; it drains."""
         target = self.targets.get(target_id)
-        if target is None or target.state == "draining":
+        if target is None or target.health == DRAINING:
             return
-        target.state, target.reason = "draining", "Target.DeregistrationInProgress"
-        target.gone_at = time.monotonic() + self._check().deregistration_delay
+        target.health = DRAINING
+        check = self._check()
+        asyncio.get_running_loop().call_later(check.deregistration_delay, self._leave, target, check.cuts)
         self._drop_drained()
 
     def choose(self) -> Target | None:
         """The healthy target whose turn it is."""
-        healthy = [target for target in self.targets.values() if target.state == "healthy"]
+        healthy = [target for target in self.targets.values() if target.health == HEALTHY]
         self._turn += 1
         return healthy[self._turn % len(healthy)] if healthy else None
 
-    def state_of(self, target_id: str) -> tuple[str, str]:
-        """State and reason of a target."""
+    def states(self) -> dict[str, Health]:
+        """The targets, those that drain among them."""
         self._drop_drained()
-        target = self.targets.get(target_id)
-        return (target.state, target.reason) if target else NOT_REGISTERED
+        return {target_id: target.health for target_id, target in self.targets.items()}
 
     def end(self) -> None:
         """Stop checking and cut every connection."""
@@ -106,9 +88,15 @@ class Pool:
 
     def _drop_drained(self) -> None:
         for target in list(self.targets.values()):
-            if target.state == "draining" and (not target.connections or time.monotonic() > target.gone_at):
+            if target.health == DRAINING and not target.connections:
                 del self.targets[target.target_id]
-                _cut(target)
+
+    def _leave(self, target: Target, cut: bool) -> None:
+        """The deregistration delay of a target is over; it may be registered again by now, as another one."""
+        if self.targets.get(target.target_id) is target:
+            del self.targets[target.target_id]
+        if cut:
+            _cut(target)
 
     async def _keep_checking(self) -> None:
         while self.targets:
@@ -118,31 +106,28 @@ class Pool:
             await asyncio.sleep(check.interval)
 
     async def _look(self, target: Target, check: Check) -> None:
-        if target.state == "draining":
+        if target.health == DRAINING:
             return
-        problem = await _problem(target.address, check.port or target.port, check)
-        if target.state == "draining":
+        seen = await _seen(target.address, check.port or target.port, check)
+        if target.health == DRAINING:
             return
-        if target.state == ("unhealthy" if problem else "healthy"):
-            target.reason, target.run = problem, 0
+        if target.health.state == seen.state:
+            target.health, target.run = seen, 0
             return
         target.run += 1
-        if not problem:
-            if target.state == "initial" or target.run >= check.healthy_after:
-                target.state, target.reason, target.run = "healthy", "", 0
-            return
-        if target.run >= check.unhealthy_after:
-            target.state, target.reason, target.run = "unhealthy", problem, 0
+        needed = check.healthy_after if seen == HEALTHY else check.unhealthy_after
+        if target.run >= needed or (seen == HEALTHY and target.health == INITIAL):
+            target.health, target.run = seen, 0
 
 
-async def _problem(address: str, port: int, check: Check) -> str:
-    """Why a target is not well, as AWS's reasons name it; empty where it is."""
+async def _seen(address: str, port: int, check: Check) -> Health:
+    """How a target answers one check."""
     try:
         async with asyncio.timeout(check.timeout):
             reader, writer = await asyncio.open_connection(address, port)
             try:
                 if not check.path:
-                    return ""
+                    return HEALTHY
                 request = f"GET {check.path} HTTP/1.1\r\nHost: {address}:{port}\r\nConnection: close\r\n\r\n"
                 writer.write(request.encode("ascii", "replace"))
                 await writer.drain()
@@ -150,12 +135,13 @@ async def _problem(address: str, port: int, check: Check) -> str:
             finally:
                 writer.close()
     except TimeoutError:
-        return "Target.Timeout"
+        return Health("unhealthy", "Target.Timeout")
     except (OSError, ValueError):
-        return "Target.FailedHealthChecks"
-    if len(words) > 1 and words[1].isdigit() and int(words[1]) in check.codes:
-        return ""
-    return "Target.ResponseCodeMismatch"
+        return Health("unhealthy", "Target.FailedHealthChecks")
+    code = words[1].decode("ascii", "replace") if len(words) > 1 else ""
+    if code.isdigit() and int(code) in check.codes:
+        return HEALTHY
+    return Health("unhealthy", "Target.ResponseCodeMismatch", code)
 
 
 def _cut(target: Target) -> None:

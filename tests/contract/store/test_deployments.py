@@ -11,6 +11,7 @@ import pytest
 from tidegate.model.names import revision_key
 from tidegate.store.alarm_watches import AlarmWatches
 from tidegate.store.applications import Applications
+from tidegate.store.deployment_items import follow_up_deployment
 from tidegate.store.deployments import OVERVIEW, Deployments, Finished, rollback_deployment
 from tidegate.store.errors import (
     DeploymentCompletedError,
@@ -18,10 +19,12 @@ from tidegate.store.errors import (
     DeploymentGroupBusyError,
     DeploymentGroupNotFoundError,
     DeploymentNotFoundError,
+    InstanceBusyError,
     StaleGenerationError,
 )
 from tidegate.store.groups import Groups
 from tidegate.store.revisions import Revisions
+from tidegate.store.scaled_groups import ScaledGroups
 from tidegate.store.table import Item, Put, Table, Update, Write
 
 V1 = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "v1", "bundleType": "zip"}}
@@ -372,3 +375,94 @@ def test_what_an_ended_deployment_still_holds_is_taken_away(store: Deployments, 
     assert "live" not in Groups(table).get("shop", "prod")
     assert not store.unmark(first), "there is nothing left"
     assert not store.unmark("d-unknown")
+
+
+# --- deployments of one instance that Auto Scaling starts, and follow-ups
+
+
+def for_instance(now: float, instance_id: str = "i-1") -> dict[str, Any]:
+    scaling = {
+        "autoScalingGroup": "web",
+        "instanceId": instance_id,
+        "hook": "hook",
+        "token": "t",
+        "transition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+    }
+    return attributes(now, scaling=scaling, creator="autoscaling")
+
+
+def test_an_instance_has_a_lock_of_its_own_beside_the_groups(store: Deployments, table: Table) -> None:
+    fleet = store.create(attributes(1.0), revision_description="")
+    before = Groups(table).get("shop", "prod")
+    first = store.create_for_instance(for_instance(2.0), key="t-1")
+    store.create_for_instance(for_instance(3.0, "i-2"), key="t-2")
+    with pytest.raises(InstanceBusyError):
+        store.create_for_instance(for_instance(4.0), key="t-3")
+    assert store.finish(first["deploymentId"], status="Succeeded", now=5.0).changed
+    lock = ScaledGroups(table).lock("gid", "i-1")
+    assert lock is not None
+    assert (lock["deploymentId"], lock["key"], lock["endTime"], "live" in lock) == (
+        first["deploymentId"],
+        "t-1",
+        5.0,
+        False,
+    )
+    again = store.create_for_instance(for_instance(6.0), key="t-4")
+    lock = ScaledGroups(table).lock("gid", "i-1")
+    assert lock is not None
+    assert lock["live"] == again["deploymentId"]
+    assert Groups(table).get("shop", "prod") == before, "one instance says nothing about the group"
+    assert before["live"] == fleet["deploymentId"]
+
+
+def test_an_instance_needs_its_group_and_an_id_that_is_free(store: Deployments, table: Table) -> None:
+    made = store.create_for_instance(for_instance(1.0), key="t")
+    with pytest.raises(DeploymentExistsError):
+        store.create_for_instance({**for_instance(2.0, "i-2"), "deploymentId": made["deploymentId"]}, key="t")
+    Groups(table).delete("shop", "prod")
+    with pytest.raises(DeploymentGroupNotFoundError):
+        store.create_for_instance(for_instance(3.0, "i-2"), key="t")
+    assert store.finish(made["deploymentId"], status="Failed", now=4.0).changed
+
+
+def test_a_follow_up_and_its_root_know_each_other(store: Deployments) -> None:
+    root = store.create(attributes(1.0), revision_description="")
+    store.finish(root["deploymentId"], status="Succeeded", now=2.0)
+    good = {"location": V1, "revisionKey": revision_key(V1)}
+    for number in (1, 2):
+        item = follow_up_deployment(root, good, deployment_id=f"d-FOLLOWUP{number}", now=2.0 + number)
+        store.create(item, revision_description="", root=root["deploymentId"])
+        store.finish(item["deploymentId"], status="Succeeded", now=2.5 + number)
+    found = store.get(root["deploymentId"])["relatedDeployments"]
+    assert found == {"autoUpdateOutdatedInstancesDeploymentIds": ["d-FOLLOWUP1", "d-FOLLOWUP2"]}
+    item = store.get("d-FOLLOWUP2")
+    assert item["relatedDeployments"] == {"autoUpdateOutdatedInstancesRootDeploymentId": root["deploymentId"]}
+    assert (item["updateOutdatedInstancesOnly"], item["creator"]) == (True, "CodeDeployAutoUpdate")
+
+
+def test_groups_with_hooks_are_found_by_their_id_wherever_they_are(table: Table) -> None:
+    Applications(table).create("shop", application_id="app", platform="Server", now=1.0)
+    groups, scaled = Groups(table), ScaledGroups(table)
+    config = "CodeDeployDefault.OneAtATime"
+    info = {"applicationName": "shop", "deploymentGroupName": "prod", "deploymentConfigName": config}
+    groups.create("g-1", {**info, "autoScalingGroups": ["web"]})
+    groups.create("g-2", {**info, "deploymentGroupName": "test"})
+    found = scaled.by_id("g-1")
+    assert found is not None
+    assert (found["hooksDue"], list(found["hooks"])) == (True, ["web"])
+    assert scaled.by_id("g-2") is None
+    scaled.settled(found, [])
+    hooks = found["hooks"]
+    groups.update("shop", "prod", lambda item: {**item["info"], "deploymentGroupName": "site"})
+    Applications(table).rename("shop", "store")
+    moved = scaled.by_id("g-1")
+    assert moved is not None
+    assert (moved["info"]["applicationName"], moved["info"]["deploymentGroupName"]) == ("store", "site")
+    assert (moved["hooks"], "hooksDue" in moved) == (hooks, False)
+    groups.update("store", "site", lambda item: {**item["info"], "autoScalingGroups": []})
+    left = scaled.by_id("g-1")
+    assert left is not None
+    assert left["strayHooks"] == [["web", hooks["web"]["hook"]]]
+    scaled.settled(left, [])
+    assert scaled.by_id("g-1") is None
+    assert [item["deploymentGroupId"] for item in scaled.all()] == []

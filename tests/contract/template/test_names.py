@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tidegate.model.scaling import Transition, hook_name
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -51,10 +53,11 @@ VERBS = {
     "Wake",
     "Notify",
     "Sweep",
+    "Provision",
 }
 #: Steps whose failure fails the execution: nothing is left to be ended, or the sweep carries the deployment on.
 ENDS = {"FinishDeployment", "RollBackDeployment", "StartSuccessor"}
-DOORS = {"ApiFunction", "OnRevisionUploadFunction"}  # named after what comes in
+DOORS = {"ApiFunction", "OnInstanceLifecycleFunction", "OnRevisionUploadFunction"}  # named after what comes in
 STEP_FUNCTIONS = {name.removesuffix("Function") for name in FUNCTIONS if name not in DOORS}
 
 DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::SSM::Document"]
@@ -62,6 +65,14 @@ DOCUMENTS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::S
 #: Statements that name no resource, because these actions have no resource-level rights at AWS.
 UNBOUNDED = {
     ("ApiFunction", "ListGitHubTokens"): {"secretsmanager:ListSecrets"},
+    ("ApiFunction", "FindScalingGroups"): {
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeLifecycleHooks",
+    },
+    ("SweepDeploymentsFunction", "FindWaitingInstances"): {
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeWarmPool",
+    },
     ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances", "autoscaling:DescribeAutoScalingGroups"},
     ("ValidateRevisionFunction", "LookAtTaskDefinitions"): {"ecs:DescribeTaskDefinition"},
     ("SelectTargetsFunction", "FindManagedNodes"): {"ssm:DescribeInstanceInformation"},
@@ -79,6 +90,15 @@ UNBOUNDED = {
         "elasticloadbalancing:DescribeTargetHealth",
         "elasticloadbalancing:DescribeInstanceHealth",
         "elasticloadbalancing:DescribeLoadBalancers",
+    },
+    ("ProvisionReplacementsFunction", "WatchGroups"): {
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeNotificationConfigurations",
+        "autoscaling:DescribePolicies",
+        "autoscaling:DescribeScalingActivities",
+        "autoscaling:DescribeScheduledActions",
+        "cloudwatch:DescribeAlarms",
+        "ssm:DescribeInstanceInformation",
     },
     ("EvaluateHealthFunction", "WatchEnds"): {"ec2:DescribeInstances"},
     ("EvaluateHealthFunction", "WatchAlarms"): {"cloudwatch:DescribeAlarms"},
@@ -261,9 +281,23 @@ def test_only_opted_in_hosts_may_be_ended() -> None:
     assert not [owner for owner, s in statements() if "ec2:TerminateInstances" in as_list(s["Action"])]
     policy = RESOURCES["EndOptedInHosts"]["Properties"]
     assert policy["Roles"] == [{"Fn": "Ref", "of": "SendCommandsFunctionRole"}]
-    (statement,) = json.loads(policy["PolicyDocument"]["of"])["Statement"]
-    assert statement["Action"] == "ec2:TerminateInstances"
-    assert statement["Condition"] == {"StringEquals": {"ec2:ResourceTag/${OptInTagKey}": "${OptInTagValue}"}}
+    found = json.loads(policy["PolicyDocument"]["of"])["Statement"]
+    assert {each["Action"]: each["Condition"] for each in found} == {
+        f"{service}:{action}": {"StringEquals": {f"{service}:ResourceTag/${{OptInTagKey}}": "${OptInTagValue}"}}
+        for service, action in (("ec2", "TerminateInstances"), ("autoscaling", "DeleteAutoScalingGroup"))
+    }
+
+
+def test_only_copies_of_auto_scaling_groups_are_made_and_changed() -> None:
+    writes = [
+        (owner, arn["of"])
+        for owner, statement in statements()
+        if {"autoscaling:CreateAutoScalingGroup", "autoscaling:UpdateAutoScalingGroup"}
+        & set(as_list(statement["Action"]))
+        for arn in as_list(statement["Resource"])
+    ]
+    assert [owner for owner, _ in writes] == ["ProvisionReplacementsFunction"]
+    assert writes[0][1].endswith(":autoScalingGroup:*:autoScalingGroupName/CodeDeploy_*")
 
 
 def test_on_premises_machines_may_run_commands_and_read_nothing() -> None:
@@ -279,16 +313,31 @@ def test_on_premises_machines_may_run_commands_and_read_nothing() -> None:
 
 def test_only_steps_that_must_may_touch_other_services() -> None:
     allowed = {
-        "autoscaling": {"SelectTargetsFunction"},
-        "cloudwatch": {"EvaluateHealthFunction"},
-        "ec2": {"SelectTargetsFunction", "EvaluateHealthFunction"},
+        "autoscaling": {
+            "ApiFunction",
+            "EvaluateHealthFunction",
+            "FinishDeploymentFunction",
+            "OnInstanceLifecycleFunction",
+            "ProvisionReplacementsFunction",
+            "SelectTargetsFunction",
+            "SweepDeploymentsFunction",
+        },
+        "cloudwatch": {"EvaluateHealthFunction", "ProvisionReplacementsFunction"},
+        "ec2": {"SelectTargetsFunction", "EvaluateHealthFunction", "ProvisionReplacementsFunction"},
+        "iam": {"ProvisionReplacementsFunction"},
         "ecs": {"ValidateRevisionFunction"},
         "elasticloadbalancing": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},
-        "ssm": {"SelectTargetsFunction", "EvaluateHealthFunction", "SendCommandsFunction"},
+        "ssm": {
+            "SelectTargetsFunction",
+            "EvaluateHealthFunction",
+            "SendCommandsFunction",
+            "ProvisionReplacementsFunction",
+        },
         "s3": {"ApiFunction", "OnRevisionUploadFunction", "ValidateRevisionFunction", "SendCommandsFunction"},
         "states": {
             "ApiFunction",
             "AwaitProgressFunction",
+            "OnInstanceLifecycleFunction",
             "OnRevisionUploadFunction",
             "RollBackDeploymentFunction",
             "StartSuccessorFunction",
@@ -351,6 +400,21 @@ def test_only_alarms_that_were_raised_pass_their_rule_and_both_rules_may_send() 
     (statement,) = RESOURCES["SignalsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     senders = {each["of"] for each in statement["Condition"]["ArnEquals"]["aws:SourceArn"]}
     assert senders == {"CommandEnded.Arn", "AlarmRaised.Arn"}
+
+
+def test_the_sample_event_of_a_lifecycle_action_passes_its_rule_and_both_kinds_do() -> None:
+    pattern = RESOURCES["InstanceHeld"]["Properties"]["EventPattern"]
+    (record,) = json.loads((ROOT / "events" / "on_instance_lifecycle.json").read_text())["Records"]
+    event = json.loads(record["body"])
+    assert event["source"] in pattern["source"]
+    assert event["detail-type"] in pattern["detail-type"]
+    (prefix,) = pattern["detail"]["LifecycleHookName"]
+    for transition in Transition:
+        assert hook_name(transition, "a group", "id").startswith(prefix["prefix"])
+    assert event["detail"]["LifecycleHookName"].startswith(prefix["prefix"])
+    assert len(pattern["detail-type"]) == len(Transition)
+    queue, reader = RESOURCES["LifecycleActions"]["Properties"], RESOURCES["OnInstanceLifecycleFunction"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * reader["Timeout"]
 
 
 def test_messages_stay_hidden_for_as_long_as_their_reader_may_need() -> None:

@@ -220,12 +220,19 @@ def test_a_killed_cloud_leaves_no_process(folder):
     assert state is not None
     url = state.environment["AWS_ENDPOINT_URL"]
     script = (
-        "import boto3,sys; boto3.client('lambda', endpoint_url=sys.argv[1], region_name='us-east-1', "
-        "aws_access_key_id='a', aws_secret_access_key='b').invoke(FunctionName=sys.argv[2], Payload=b'{}')"
+        "import boto3,sys; of = lambda s: boto3.client(s, endpoint_url=sys.argv[1], region_name='us-east-1', "
+        "aws_access_key_id='a', aws_secret_access_key='b'); "
+        "of('lambda').invoke(FunctionName=sys.argv[2], Payload=b'{}'); "
+        "of('elb').create_load_balancer(LoadBalancerName='l', AvailabilityZones=['us-east-1a'], "
+        "Listeners=[{'Protocol': 'HTTP', 'LoadBalancerPort': 80, 'InstancePort': 80}])"
     )
     subprocess.run([sys.executable, "-c", script, url, state.outputs["EchoName"]], check=True, timeout=60)
     processes = descendants(state.pid)
     assert len(processes) >= 3  # a worker, the keeper of the hosts, a host
+    names = [Path(f"/proc/{pid}/comm").read_text().strip() for pid in processes]
+    if state.balancers:
+        pytest.skip(f"NOT RUN: {state.balancers}")
+    assert names.count("haproxy") == 2  # its master and a worker
     os.kill(state.pid, signal.SIGKILL)
     wait_gone(processes | {state.pid})
     down = tidegate(folder, "down")
@@ -235,10 +242,14 @@ def test_a_killed_cloud_leaves_no_process(folder):
     assert "no local cloud runs" in tidegate(folder, "down").stderr
 
 
-def test_rerooted_hosts(folder):
+def test_rerooted_hosts(folder, monkeypatch):
+    monkeypatch.setenv("TIDEGATE_LOCAL_HAPROXY", "")
     up = tidegate(folder, "up", "--detach", "--hosts", "1", "--rerooted", "--template", str(STACK))
     assert up.returncode == 0, up.stderr
     assert "re-rooted folders" in up.stdout
+    without = "by connection and not by request: TIDEGATE_LOCAL_HAPROXY is empty."
+    assert f"Load balancers are plain Python, {without}" in up.stdout
+    assert f"They forward in plain Python, {without}" in tidegate(folder, "balancers").stdout
     host = json.loads(tidegate(folder, "hosts", "--json").stdout)[0]
     assert host["isolation"] == "folder"
     ran = tidegate(folder, "exec", "host-1", "--", "sh", "-c", 'printf %s "$TIDEGATE_HOST_ROOT"')

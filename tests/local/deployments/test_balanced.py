@@ -209,15 +209,34 @@ def test_a_target_group_that_does_not_exist(balanced_cloud: Cloud) -> None:
     assert fleet.files() == [""]
 
 
-def test_a_classic_load_balancer_takes_the_instance_back(balanced_cloud: Cloud) -> None:
-    cloud, name = balanced_cloud, "classic"
-    cloud.client("elb").create_load_balancer(
+def test_a_classic_load_balancer_drains_and_takes_the_instances_back(balanced_cloud: Cloud) -> None:
+    cloud, name, port = balanced_cloud, "classic", 8090
+    elb = cloud.client("elb")
+    elb.create_load_balancer(
         LoadBalancerName=name,
-        Listeners=[{"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": PORT}],
+        Listeners=[{"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": port}],
         AvailabilityZones=["us-east-1a"],
     )
+    elb.configure_health_check(
+        LoadBalancerName=name,
+        HealthCheck={
+            "Target": f"HTTP:{port}/file.txt",
+            "Interval": 5,
+            "Timeout": 2,
+            "HealthyThreshold": 2,
+            "UnhealthyThreshold": 2,
+        },
+    )
+    draining = {"ConnectionDraining": {"Enabled": True, "Timeout": 5}}
+    elb.modify_load_balancer_attributes(LoadBalancerName=name, LoadBalancerAttributes=draining)
     fleet = make_fleet(cloud, name, 2, {"elbInfoList": [{"name": name}]}, 1)
-    info = fleet.wait(fleet.deploy(fleet.push("x")), 120)
-    assert info["status"] == "Succeeded", info
-    (row,) = cloud.client("elb").describe_load_balancers(LoadBalancerNames=[name])["LoadBalancerDescriptions"]
-    assert {each["InstanceId"] for each in row["Instances"]} == {host["id"] for host in fleet.hosts}
+    hooks = "hooks:\n  ApplicationStart:\n    - location: serve.sh\n      timeout: 20\n"
+    serve = f'cd /srv/{name} && setsid python3 -m http.server {port} --bind "$(uname -n)" </dev/null'
+    scripts = {"serve.sh": f"#!/bin/sh\n{serve} >/dev/null 2>&1 &\n"}
+    deployment = fleet.deploy(fleet.push("served", hooks, scripts))
+    info = fleet.wait(deployment, 120)
+    assert info["status"] == "Succeeded", "\n".join(fleet.reasons(deployment))
+    states = elb.describe_instance_health(LoadBalancerName=name)["InstanceStates"]
+    assert {(row["InstanceId"], row["State"]) for row in states} == {(host["id"], "InService") for host in fleet.hosts}
+    assert ask(address_of(cloud, name), "/file.txt") == (200, b"served")
+    assert list(fleet.events(deployment, fleet.names[0])) == EVENTS

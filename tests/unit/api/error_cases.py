@@ -137,6 +137,7 @@ CHANGES: Final[Mapping[str, list[dict[str, Any]]]] = {
     ],
     "InvalidTriggerConfig": [{"triggerConfigurations": [{"triggerName": "t", "triggerEvents": ["Rain"]}]}],
     "InvalidAutoScalingGroup": [{"autoScalingGroups": [""]}],
+    "LifecycleHookLimitExceeded": [{"autoScalingGroups": ["full"]}],
     "InvalidECSService": [{"ecsServices": [{"serviceName": "s"}]}],
     "InvalidInstanceStatus": [
         {"instanceStatusFilter": ["Done"]},

@@ -16,7 +16,6 @@ from tests.unit.api.group_cases import (
     alarms,
     balanced,
     blue_green,
-    suspending,
     trigger,
 )
 from tests.unit.api.world import ROLE, Refused, World
@@ -86,11 +85,9 @@ def test_of_several_errors_the_first_in_a_fixed_order_is_told(shop: World, posit
 
 
 NOT_YET: list[tuple[dict[str, Any], str]] = [
-    ({"autoScalingGroups": ["asg"]}, "InvalidAutoScalingGroupException"),
-    ({"terminationHookEnabled": True}, "InvalidAutoScalingGroupException"),
     (
-        {**suspending("Terminate"), "autoScalingGroups": ["a"]},
-        "InvalidAutoScalingGroupProcessToSuspendException",
+        {**blue_green(provision="COPY_AUTO_SCALING_GROUP"), "autoScalingGroups": ["a"]},
+        "InvalidBlueGreenDeploymentConfigurationException",
     ),
 ]
 
@@ -111,6 +108,7 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
     ("alarms that are off", alarms("a", "b")),
     ("balancers that are not used", {"loadBalancerInfo": BALANCER}),
     ("rollback", {"autoRollbackConfiguration": {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}}),
+    ("a termination hook", {"terminationHookEnabled": True}),
     ("strategy", {"outdatedInstancesStrategy": "IGNORE"}),
     ("balancers that control traffic", {"deploymentStyle": CONTROLLED, "loadBalancerInfo": BALANCER}),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,6 +94,37 @@ class GitHubTokens(set[str]):
         return found
 
 
+class LifecycleHooks(dict[str, dict[str, str]]):
+    """The hooks of Auto Scaling groups, by group and name; ``faults`` by what is asked for."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__({name: {} for name in names})
+        self["full"] = {f"hook-{number}": "autoscaling:EC2_INSTANCE_LAUNCHING" for number in range(50)}
+        self.faults: dict[str, Exception] = {}
+
+    def act_for(self, role_arn: str, on: str) -> None:
+        self._called("act_for")
+
+    def groups(self, names: Sequence[str]) -> dict[str, object]:
+        self._called("groups")
+        return {name: self[name] for name in names if name in self}
+
+    def names(self, scaling_group: str) -> list[str]:
+        return list(self[scaling_group])
+
+    def put(self, scaling_group: str, name: str, transition: str, about: Mapping[str, str]) -> None:
+        self._called("put")
+        self[scaling_group][name] = transition
+
+    def delete(self, scaling_group: str, name: str) -> None:
+        self._called("delete")
+        self.get(scaling_group, {}).pop(name, None)
+
+    def _called(self, name: str) -> None:
+        if name in self.faults:
+            raise self.faults[name]
+
+
 @dataclass
 class World:
     """One account. Time stands still unless a test moves it; ids count up."""
@@ -106,6 +137,7 @@ class World:
     progress: Progress = field(default_factory=Progress)
     logs: Logs = field(default_factory=Logs)
     github_tokens: GitHubTokens = field(default_factory=lambda: GitHubTokens())
+    lifecycle_hooks: LifecycleHooks = field(default_factory=lambda: LifecycleHooks("a", "b", "asg"))
     ids: list[str] = field(default_factory=list)
     _drawn: int = 0
 
@@ -118,6 +150,7 @@ class World:
             progress=self.progress,
             logs=self.logs,
             github_tokens=self.github_tokens,
+            lifecycle_hooks=self.lifecycle_hooks,
             clock=lambda: self.now,
             new_id=self._new_id,
             new_uuid=self._new_uuid,

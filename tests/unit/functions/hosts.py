@@ -131,6 +131,9 @@ class Fleet:
         chosen = {i for i in chosen | set(states) if states.get(i, "InService") == "InService"}
         return [Instance(i, h.tags, h.zone) for i, h in self.hosts.items() if i in chosen]
 
+    def described(self, instance_ids: Sequence[str]) -> list[Instance]:
+        return [Instance(i, self.hosts[i].tags) for i in instance_ids if i in self.hosts]
+
     # --- SSM
 
     def hybrid(self) -> list[Node]:

@@ -23,6 +23,7 @@ KNOWN = {
     "Task": set(re.findall(r"\w+", TASK)),
     "Choice": {"Type", "Choices", "Default"},
     "Succeed": {"Type"},
+    "Wait": {"Type", "SecondsPath", "Next"},
 }
 MOST_STATES = 4000
 
@@ -123,6 +124,9 @@ class Execution:
             return None
         if state["Type"] == "Choice":
             return self._chosen(state)
+        if state["Type"] == "Wait":
+            yield Pause(self.world.now + self._path(state["SecondsPath"]))
+            return str(state["Next"])
         return (yield from self._task(name, state))
 
     def _chosen(self, state: Json) -> str:

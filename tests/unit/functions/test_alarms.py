@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.unit.functions.blue_green import TwoFleets
 from tests.unit.functions.world import Account, hosts
 
 from tidegate.gateways.errors import DeniedError, GatewayError, ThrottledError, UnavailableError
@@ -209,3 +210,37 @@ def test_an_hour_of_waiting_costs_a_bounded_number_of_looks() -> None:
     transitions, calls = 3 * len(looks) * 0.000025, len(looks) * 0.00001
     assert len(looks) <= 17
     assert transitions + calls < 0.0015, "US$, without the fifth that Lambda and the table add"
+
+
+def blue_green(**more: Any) -> tuple[TwoFleets, dict[str, Any]]:
+    fleets = TwoFleets()
+    fleets.account.alarms.put("errors")
+    watched = {"names": ["errors"], "ignorePollFailure": False}
+    return fleets, {"alarms": watched, "autoRollback": ON_ALARM, **more}
+
+
+def test_an_alarm_while_the_replacement_is_ready_leaves_the_traffic_with_the_originals() -> None:
+    fleets, options = blue_green(ready=2880)
+    raised: list[float] = []
+
+    def raise_it(_deployment_id: str) -> None:
+        raised.append(fleets.account.now)
+        fleets.account.alarms.put("errors", "ALARM")
+
+    fleets.when("Ready", raise_it, after=5000)
+    item = fleets.account.deployment(fleets.deploy(**options))
+    assert (item["status"], item["error"]["code"]) == ("Stopped", "ALARM_ACTIVE")
+    assert item["completeTime"] < raised[0] + 5, "waked by the event"
+    assert fleets.serving() == fleets.blue
+    assert "No traffic was moved" in item["rollback"]["rollbackMessage"]
+
+
+def test_an_alarm_in_the_termination_wait_gives_the_originals_their_traffic_back() -> None:
+    fleets, options = blue_green(terminate=2880)
+    fleets.when_originals_wait(lambda _: fleets.account.alarms.put("errors", "ALARM"), after=7200)
+    item = fleets.account.deployment(fleets.deploy(**options))
+    assert (item["status"], item["error"]["code"]) == ("Stopped", "ALARM_ACTIVE")
+    back = fleets.account.deployment(item["rollback"]["rollbackDeploymentId"])
+    assert (back["status"], back["creator"], "alarms" in back) == ("Succeeded", "codeDeployRollback", False)
+    assert fleets.serving() == fleets.blue
+    assert fleets.terminations.calls == []

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.unit.functions.copied_groups import Scaled
 from tests.unit.functions.hosts import Host
 from tests.unit.functions.machine import DEFINITION, ROOT, Json
+from tests.unit.functions.scaling_groups import GROUP_ID, ScalingGroups, scaled
 from tests.unit.functions.subscribers import Subscribers
 from tests.unit.functions.world import Account, hosts
 
@@ -68,16 +70,22 @@ def test_there_is_an_event_for_every_function() -> None:
 
 
 def test_events_of_steps_have_the_members_that_the_machine_passes() -> None:
-    account = rolling_back(TIDEGATE_PASSES_PER_EXECUTION="1")  # every state is passed
+    fleets = Scaled()
+    fleets.start()
     passed: dict[str, list[set[str]]] = {}
-    invoke: Callable[[str, Json], Json] = account.invoke
 
-    def watched(function: str, payload: Json) -> Json:
-        passed.setdefault(folder(function), []).append(set(payload))
-        return invoke(function, payload)
+    def watch(account: Account) -> Account:
+        invoke: Callable[[str, Json], Json] = account.invoke
 
-    account.invoke = watched  # type: ignore[method-assign]
-    account.run()
+        def watched(function: str, payload: Json) -> Json:
+            passed.setdefault(folder(function), []).append(set(payload))
+            return invoke(function, payload)
+
+        account.invoke = watched  # type: ignore[method-assign]
+        return account
+
+    for account in (rolling_back(TIDEGATE_PASSES_PER_EXECUTION="1"), fleets.account):  # every state is passed
+        watch(account).run()
     steps = {folder(name) for name, state in DEFINITION["States"].items() if state["Type"] == "Task"}
     assert set(passed) == steps
     for name in steps:
@@ -105,6 +113,15 @@ def test_select_targets() -> None:
     assert call("select_targets", account)["verdict"] == "ACT"
     assert account.deployment("d-000000001")["status"] == "InProgress"
     assert account.statuses("d-000000001") == dict.fromkeys(account.hosts, "Pending")
+
+
+def test_provision_replacements() -> None:
+    fleets = Scaled()
+    deployment_id = fleets.start()
+    module = importlib.import_module("functions.provision_replacements.app")
+    answer = module.run({**EVENTS["provision_replacements"], "deploymentId": deployment_id}, fleets.account.runtime)
+    assert (answer["verdict"], answer["heartbeat"]) == ("WAIT", 30)
+    assert f"CodeDeploy_prod_{deployment_id}" in fleets.groups.rows
 
 
 def test_evaluate_health() -> None:
@@ -179,6 +196,17 @@ def test_wake_deployment() -> None:
     assert (signal.count, signal.changed) == (1, frozenset())
 
 
+def test_on_instance_lifecycle() -> None:
+    account = Account({"i-00000000000000001": Host()})
+    port = scaled(account, "web")
+    port.told = 0
+    port.launch("web", "i-00000000000000001")
+    port.all["web"].waits["i-00000000000000001"].token = "87654321-4321-4321-4321-210987654321"
+    assert next(iter(port.all["web"].hooks)).endswith(f"prod-{GROUP_ID}")
+    assert call("on_instance_lifecycle", account) == {"batchItemFailures": []}
+    assert port.answers == [("i-00000000000000001", "CONTINUE")], "nothing has been deployed to the group yet"
+
+
 def test_notify_subscribers() -> None:
     account = at("PickBatch")
     subscribers = Subscribers(account.table)
@@ -199,6 +227,7 @@ def test_api() -> None:
         progress=_NoProgress(),
         logs=_NoLogs(),
         github_tokens=runtime.github_tokens,
+        lifecycle_hooks=ScalingGroups(account),
         clock=runtime.clock,
         new_id=runtime.new_deployment_id,
         new_uuid=runtime.new_uuid,

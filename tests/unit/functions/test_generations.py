@@ -10,6 +10,8 @@ from tests.unit.functions.machine import DEFINITION, ROOT
 from tests.unit.functions.scenarios import SCENARIOS, lawful, outcome, renamed
 from tests.unit.functions.world import Account, hosts
 
+from tidegate.provisioning import INTERVAL as PROVISIONING_INTERVAL
+
 HISTORY = 25_000  # events an execution may have (AWS Step Functions: "Quotas")
 SHOWN_TIMES = {"time", "lastUpdatedAt", "startTime", "endTime"}
 
@@ -107,5 +109,9 @@ def test_the_limit_keeps_the_worst_history_below_what_an_execution_may_have() ->
     parameter = re.search(r"  PassesPerExecution:\n    Type: Number\n    Default: (\d+)\n", template)
     assert parameter
     passes = int(parameter[1])
-    beginning = sum(most_events_of(name) for name in ("ValidateRevision", "SelectTargets")) + 2 * 2
+    turn = sum(most_events_of(name) for name in ("ProvisionReplacements", "ReplacementsReady?", "AwaitReplacements"))
+    waited = re.search(r"  ProvisioningSeconds:\n    Type: Number\n    Default: (\d+)\n", template)
+    assert waited
+    turns = int(waited[1]) / PROVISIONING_INTERVAL
+    beginning = sum(most_events_of(name) for name in ("ValidateRevision", "SelectTargets")) + 2 * 2 + turns * turn
     assert beginning + (passes + 1) * longest_pass() < HISTORY

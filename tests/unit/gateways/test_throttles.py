@@ -19,6 +19,7 @@ TAGS = {"ec2TagFilters": [{"Key": "a", "Value": "b"}]}
 WEB = [Balancer(BalancerKind.TARGET_GROUP, "web", "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web/1")]
 OLD = [Balancer(BalancerKind.CLASSIC, "old", "old")]
 S3 = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "k", "bundleType": "zip"}}
+LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
 ECS = {"clusterName": "c", "serviceName": "s"}
 EC2_NAME, ELB, SSM, S3_NAME = (
     "Amazon Elastic Compute Cloud",
@@ -34,6 +35,14 @@ CALLS: list[tuple[str, str, Callable[[Runtime], Any]]] = [
     ("lifecycle states", "Auto Scaling", lambda r: r.instances.lifecycle_states(["web"])),
     ("end", EC2_NAME, lambda r: r.terminations.end(["i-1"])),
     ("left", EC2_NAME, lambda r: r.terminations.left(["i-1"])),
+    ("hooks' groups", "Auto Scaling", lambda r: r.lifecycle_hooks.groups(["web"])),
+    ("hooks' names", "Auto Scaling", lambda r: r.lifecycle_hooks.names("web")),
+    ("put a hook", "Auto Scaling", lambda r: r.lifecycle_hooks.put("web", "h", LAUNCHING, {})),
+    ("delete a hook", "Auto Scaling", lambda r: r.lifecycle_hooks.delete("web", "h")),
+    ("complete", "Auto Scaling", lambda r: r.lifecycle_hooks.complete("web", "h", "i-1", "t" * 36, go_on=True)),
+    ("heartbeat", "Auto Scaling", lambda r: r.lifecycle_hooks.heartbeat("web", "h", "i-1", "t" * 36)),
+    ("suspend", "Auto Scaling", lambda r: r.lifecycle_hooks.suspend("web", ["AlarmNotification"])),
+    ("resume", "Auto Scaling", lambda r: r.lifecycle_hooks.resume("web", ["AlarmNotification"])),
     ("find", ELB, lambda r: r.balancers.find({"targetGroupInfoList": [{"name": "web"}]})),
     ("find classic", ELB, lambda r: r.balancers.find({"elbInfoList": [{"name": "old"}]})),
     ("block", ELB, lambda r: r.balancers.block(WEB, ["i-1"])),

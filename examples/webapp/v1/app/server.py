@@ -1,9 +1,11 @@
-"""A web server for `pages`: ``server.py ADDRESS PORT``."""
+"""A web server for `pages`: ``server.py ADDRESS PORT``. SIGTERM ends it when the requests it has are answered."""
 
 import http.server
 import json
+import signal
 import socketserver
 import sys
+import threading
 
 import pages
 
@@ -12,6 +14,8 @@ ROUTES = {"/": pages.index, "/health": pages.health}
 
 class Handler(http.server.BaseHTTPRequestHandler):
     """Answers GET with the JSON that a page returns, and 500 when a page raises."""
+
+    timeout = 5  # a client that connects and says nothing does not hold up the end
 
     def do_GET(self):
         """Answer one request."""
@@ -38,10 +42,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    """One thread a request; a restart need not wait for old connections."""
+    """One thread a request, each finished before the server ends; a restart need not wait for old connections."""
 
-    daemon_threads = True
+    daemon_threads = False
     allow_reuse_address = True
+    request_queue_size = 128
 
     def server_bind(self):
         """Bind without asking DNS for the host's full name, which HTTPServer does."""
@@ -50,4 +55,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 if __name__ == "__main__":
-    Server((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
+    with Server((sys.argv[1], int(sys.argv[2])), Handler) as server:
+        # shutdown() waits for the loop below, so another thread has to ask for it.
+        signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+        server.serve_forever(poll_interval=0.05)

@@ -31,9 +31,6 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
         "InvalidECSService": "services are checked with the group, and again when the deployment begins",
         "InvalidTrafficRoutingConfiguration": "another platform's configuration is InvalidComputePlatformException's",
     },
-    "CreateDeploymentGroup": {
-        "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
-    },
     "DeleteApplication": {"InvalidRole": _ROLE},
     "DeleteDeploymentGroup": {"InvalidRole": _ROLE},
     "DeleteGitHubAccountToken": _TOKENS,
@@ -58,9 +55,6 @@ _NEVER: Final[Mapping[str, Mapping[str, str]]] = {
         "DeploymentConfigDoesNotExist": _NOT_TAKEN,
         "InvalidTagsToAdd": "keys that are not there are passed over",
     },
-    "UpdateDeploymentGroup": {
-        "LifecycleHookLimitExceeded": "no hooks are put on Auto Scaling groups yet",
-    },
 }
 
 #: By operation: modelled errors that cannot occur, by their whole names, and why.
@@ -78,7 +72,8 @@ DIFFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "CreateDeploymentConfig": ("As CreateApplication: the quota is counted just before.",),
     "CreateDeploymentGroup": (
-        "The service role is neither assumed nor looked at; deployments act as it where the stack says so.",
+        "The service role is neither assumed nor looked at; deployments, and hooks of Auto Scaling groups, act as it "
+        "where the stack says so.",
         "As CreateApplication: the quota is counted just before.",
     ),
     "DeleteApplication": ("A live deployment runs on, without a group: it is not rolled back.",),
@@ -103,5 +98,8 @@ DIFFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "UpdateApplication": (
         "What is history keeps the old name: ended deployments, and installations (ListInstallations).",
     ),
-    "UpdateDeploymentGroup": ("A group cannot be renamed while a deployment of it is live (InvalidInputException).",),
+    "UpdateDeploymentGroup": (
+        "Hooks that cannot be put are an error, but the settings are kept: call again when it is mended.",
+        "A group cannot be renamed while a deployment of it is live (InvalidInputException).",
+    ),
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tidegate.api.addresses import Scope
+from tidegate.hook_settling import HookPort
 from tidegate.model.logs import Segment
 from tidegate.store.applications import Applications
 from tidegate.store.configs import Configs
@@ -14,6 +15,7 @@ from tidegate.store.deployments import Deployments
 from tidegate.store.groups import Groups
 from tidegate.store.onpremises import OnPremisesInstances
 from tidegate.store.revisions import Revisions
+from tidegate.store.scaled_groups import ScaledGroups
 from tidegate.store.table import Table
 
 
@@ -68,6 +70,19 @@ class GitHubTokens(Protocol):
         """Delete one; whether there was one."""
 
 
+class LifecycleHooks(HookPort, Protocol):
+    """Auto Scaling groups and their hooks. What Auto Scaling refuses is a ``ScalingFault``."""
+
+    def act_for(self, role_arn: str, on: str) -> None:
+        """Use a service role's rights from now on, where the stack is so set; ``on`` names the session."""
+
+    def groups(self, names: Sequence[str]) -> Mapping[str, object]:
+        """Auto Scaling groups by name; unknown ones are left out."""
+
+    def names(self, scaling_group: str) -> Sequence[str]:
+        """The names of all hooks of an Auto Scaling group."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of the stack that the API minds.
@@ -101,6 +116,7 @@ class Services:
     progress: Progress
     logs: Logs
     github_tokens: GitHubTokens
+    lifecycle_hooks: LifecycleHooks
     clock: Callable[[], float]
     new_id: Callable[[], str]
     new_uuid: Callable[[], str]
@@ -115,6 +131,10 @@ class Services:
     @property
     def groups(self) -> Groups:
         return Groups(self.table)
+
+    @property
+    def scaled_groups(self) -> ScaledGroups:
+        return ScaledGroups(self.table)
 
     @property
     def revisions(self) -> Revisions:

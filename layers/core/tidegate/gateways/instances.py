@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from tidegate.gateways.errors import FleetFault, error_code, translated
+from tidegate.gateways.errors import DeniedError, FleetFault, error_code, translated
 from tidegate.model.deployment import ErrorCode
 
 if TYPE_CHECKING:
@@ -72,13 +72,14 @@ class Instances:
         Raises
         ------
         FleetFault
-            ``AUTO_SCALING_CONFIGURATION``: one of the groups is not there.
+            ``AUTO_SCALING_CONFIGURATION``: one of the groups is not there. ``AUTO_SCALING_IAM_ROLE_PERMISSIONS``: they
+            may not be described.
         """
         states: dict[str, str] = {}
         if not names:
             return states
         missing = list(names)
-        with translated("describing Auto Scaling groups"):
+        with _permitted(), translated("describing Auto Scaling groups"):
             pages = self._client("autoscaling").get_paginator("describe_auto_scaling_groups")
             for page in pages.paginate(AutoScalingGroupNames=list(names)):
                 for row in page["AutoScalingGroups"]:
@@ -129,6 +130,15 @@ class Instances:
                         zone = row.get("Placement", {}).get("AvailabilityZone", "")
                         found[row["InstanceId"]] = Instance(row["InstanceId"], tags, zone)
         return found
+
+
+@contextmanager
+def _permitted() -> Iterator[None]:
+    try:
+        yield
+    except DeniedError as error:
+        remedy = "Allow it in the policies of the account, or in those of the stack's functions."
+        raise FleetFault(ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS, f"{error} {remedy}") from error
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 TERMINAL: Final = frozenset({"Succeeded", "Failed", "Stopped"})
 
@@ -31,6 +31,13 @@ ECS_EVENTS: Final = (
     "AfterAllowTraffic",
 )
 
+
+def is_blue_green(settings: Mapping[str, Any]) -> bool:
+    """Whether a deployment, or what the settings of a group make, goes from one fleet of servers to another."""
+    servers = settings.get("computePlatform", "Server") == "Server"
+    return servers and (settings.get("deploymentStyle") or {}).get("deploymentType") == "BLUE_GREEN"
+
+
 #: The mode of a deployment that installs nothing: it restarts what the group's last good deployment installed.
 RESTART: Final = "RESTART"
 
@@ -52,6 +59,10 @@ BLUE: Final = "Blue"
 GREEN: Final = "Green"
 
 ROLLBACK_CREATOR: Final = "codeDeployRollback"
+FOLLOW_UP_CREATOR: Final = "CodeDeployAutoUpdate"
+
+#: The one host event of a deployment that takes an instance out of service.
+LEAVING_EVENTS: Final = ("ApplicationStop",)
 
 
 class ErrorCode:
@@ -60,7 +71,9 @@ class ErrorCode:
     AGENT_ISSUE: Final = "AGENT_ISSUE"
     ALARM_ACTIVE: Final = "ALARM_ACTIVE"
     APPLICATION_MISSING: Final = "APPLICATION_MISSING"
+    AUTOSCALING_VALIDATION_ERROR: Final = "AUTOSCALING_VALIDATION_ERROR"
     AUTO_SCALING_CONFIGURATION: Final = "AUTO_SCALING_CONFIGURATION"
+    AUTO_SCALING_IAM_ROLE_PERMISSIONS: Final = "AUTO_SCALING_IAM_ROLE_PERMISSIONS"
     CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND: Final = "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND"
     DEPLOYMENT_GROUP_MISSING: Final = "DEPLOYMENT_GROUP_MISSING"
     ELASTIC_LOAD_BALANCING_INVALID: Final = "ELASTIC_LOAD_BALANCING_INVALID"

@@ -146,7 +146,7 @@ def next_look(ledger: Ledger, rules: Rules, now: float) -> float:
         since = flight.sent_at or flight.begun_at
         looks.append(since + limit_of(ledger, flight, rules))
         if ledger.stage(flight).kind.on_host:
-            looks.append(since + rules.undelivered_after)
+            looks.append(since + (rules.reachable_within if flight.unsent else rules.undelivered_after))
         elif not flight.unsent:  # balancers tell nothing by themselves
             looks.append(now + rules.balancer_interval)
         if flight.unsent:  # no signal tells when its hosts can be reached

@@ -110,9 +110,9 @@ class _Pass:
             message = flight.refusal
         elif not self.ledger.stage(flight).kind.on_host:
             return
-        elif self.now - max(flight.begun_at, self.rules.revived_at) > self.rules.undelivered_after:
+        elif self.now - max(flight.begun_at, self.rules.revived_at) > self.rules.reachable_within:
             message = (
-                f"The instance's SSM agent was not reachable for {seconds(self.rules.undelivered_after)}. "
+                f"The instance's SSM agent was not reachable for {seconds(self.rules.reachable_within)}. "
                 "Check that the instance runs, that its SSM agent is started and that it may reach Systems Manager."
             )
         else:

@@ -55,6 +55,9 @@ def plan_rollback(
         )
     if traffic is not None:
         return _traffic_back(traffic, last_good)
+    if "scaling" in deployment:
+        reason = "Auto Scaling started this deployment for one instance, which it ends now; nothing is rolled back."
+        return RollbackPlan(False, "ONE_INSTANCE", reason)
     if not last_good:
         reason = "There is nothing to roll back to: no deployment of this group has succeeded yet."
         return RollbackPlan(False, "NO_LAST_GOOD", reason)

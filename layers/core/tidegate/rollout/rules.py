@@ -13,6 +13,7 @@ class Rules:
     ----------
     started_at : when the deployment began, epoch seconds
     undelivered_after : a host that has not picked up its command by then fails (CodeDeploy: 5 minutes)
+    unreachable_after : a host whose agent cannot be reached by then fails; 0: as ``undelivered_after``
     stage_limit : longest a delivered command may run before the host is asked what became of it
     drain_limit : longest that targets in flight are waited for after the stop condition came true
     total_limit : longest a deployment may take (CodeDeploy: 8 hours in place)
@@ -36,6 +37,12 @@ class Rules:
     balancer_interval: float = 15.0
     most_asks: int = 3
     revived_at: float = 0.0
+    unreachable_after: float = 0.0
+
+    @property
+    def reachable_within(self) -> float:
+        """How long the agent of a host may take until it can be reached."""
+        return self.unreachable_after or self.undelivered_after
 
     def heartbeat(self, quiet: float) -> float:
         """How long to wait when nothing has changed for ``quiet`` seconds: as long again, within bounds.

@@ -76,6 +76,40 @@ def in_place_stages(
     )
 
 
+def launch_stages(
+    host_events: Sequence[str], limit: Limit, *, balanced: bool, balancer_limit: float = BALANCER_LIMIT
+) -> tuple[Stage, ...]:
+    """The stages of an instance that Auto Scaling has launched: it has no traffic that would have to be taken away.
+
+    >>> [stage.name for stage in launch_stages(["Install"], len, balanced=True)]
+    ['host', 'allow', 'after-allow']
+    """
+    if not balanced:
+        return (_host("host", host_events, limit),)
+    return (
+        _host("host", (*host_events, *BEFORE_ALLOW), limit),
+        Stage("allow", StageKind.ALLOW, ("AllowTraffic",), balancer_limit),
+        _host("after-allow", AFTER_ALLOW, limit),
+    )
+
+
+def leaving_stages(
+    host_events: Sequence[str], limit: Limit, *, balanced: bool, balancer_limit: float = BALANCER_LIMIT
+) -> tuple[Stage, ...]:
+    """The stages of an instance that Auto Scaling is about to end.
+
+    >>> [stage.events for stage in leaving_stages(["ApplicationStop"], len, balanced=True)][2]
+    ('AfterBlockTraffic', 'ApplicationStop')
+    """
+    if not balanced:
+        return (_host("host", host_events, limit),)
+    return (
+        _host("before-block", BEFORE_BLOCK, limit),
+        Stage("block", StageKind.BLOCK, ("BlockTraffic",), balancer_limit),
+        _host("host", (*AFTER_BLOCK, *host_events), limit),
+    )
+
+
 def allow_stages(limit: Limit, balancer_limit: float = BALANCER_LIMIT) -> tuple[Stage, ...]:
     """The stages that give traffic to a target of a blue/green deployment."""
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tidegate.model.deployment import ROLLBACK_CREATOR
+from tidegate.model.deployment import FOLLOW_UP_CREATOR, ROLLBACK_CREATOR
 from tidegate.model.names import DEFAULT_CONFIGS
 from tidegate.store.table import Absent, All, Condition, Equals, Item, Key, OneOf, Put, sort_time
 
@@ -40,6 +40,26 @@ def with_keys(deployment: Mapping[str, Any]) -> Item:
     return {**deployment, **keys}
 
 
+#: What a deployment that the coordinator makes itself takes over from the one it is made for.
+_KEPT: Final = (
+    "applicationName",
+    "deploymentGroupName",
+    "deploymentGroupId",
+    "deploymentConfigName",
+    "minimum",
+    "computePlatform",
+    "deploymentStyle",
+    "loadBalancerInfo",
+    "blueGreenDeploymentConfiguration",
+    "ec2DeploymentOptions",
+    "ecsServices",
+    "ignoreApplicationStopFailures",
+    "serviceRoleArn",
+    "caller",
+    "triggers",
+)
+
+
 def rollback_deployment(
     failed: Mapping[str, Any], last_good: Mapping[str, Any], *, deployment_id: str, now: float
 ) -> Item:
@@ -58,26 +78,9 @@ def rollback_deployment(
     -------
     The attributes of the new deployment's item: the settings of the failed one, no automatic rollback of its own.
     """
-    kept = (
-        "applicationName",
-        "deploymentGroupName",
-        "deploymentGroupId",
-        "deploymentConfigName",
-        "minimum",
-        "computePlatform",
-        "deploymentStyle",
-        "loadBalancerInfo",
-        "blueGreenDeploymentConfiguration",
-        "ecsServices",
-        "serviceRoleArn",
-        "ec2DeploymentOptions",
-        "ignoreApplicationStopFailures",
-        "caller",
-        "triggers",
-    )
     old = failed["deploymentId"]
     return (
-        {name: failed[name] for name in kept if name in failed}
+        {name: failed[name] for name in _KEPT if name in failed}
         | _shifting_back(failed)
         | {
             "deploymentId": deployment_id,
@@ -99,6 +102,36 @@ def rollback_deployment(
             "generation": 1,
         }
     )
+
+
+def follow_up_deployment(
+    root: Mapping[str, Any], last_good: Mapping[str, Any], *, deployment_id: str, now: float
+) -> Item:
+    """The deployment that brings outdated newcomers to the revision of ``root`` (API: RelatedDeployments).
+
+    Parameters
+    ----------
+    root
+        The deployment that succeeded while they came; the attributes are its own but for what makes it a follow-up.
+    last_good, deployment_id, now
+        As in :func:`rollback_deployment`.
+    """
+    old = root["deploymentId"]
+    return {name: root[name] for name in _KEPT if name in root} | {
+        "deploymentId": deployment_id,
+        "location": last_good["location"],
+        "revisionKey": last_good["revisionKey"],
+        "fileExistsBehavior": last_good.get("fileExistsBehavior", "DISALLOW"),
+        "status": "Created",
+        "creator": FOLLOW_UP_CREATOR,
+        "description": f"Deployment to the outdated instances that were launched during deployment {old}",
+        "createTime": now,
+        "updateOutdatedInstancesOnly": True,
+        "autoRollback": {"enabled": False, "events": []},
+        "overview": dict.fromkeys(OVERVIEW, 0),
+        "relatedDeployments": {"autoUpdateOutdatedInstancesRootDeploymentId": old},
+        "generation": 1,
+    }
 
 
 def traffic_back_deployment(

@@ -29,6 +29,7 @@ from tidegate.store.errors import (
     DeploymentGroupBusyError,
     DeploymentGroupNotFoundError,
     DeploymentNotFoundError,
+    InstanceBusyError,
     NotWaitingError,
     StaleGenerationError,
     StoreError,
@@ -36,15 +37,18 @@ from tidegate.store.errors import (
 )
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
+from tidegate.store.scaled_groups import lock_taken
 from tidegate.store.table import (
     All,
     AttributeAbsent,
+    Check,
     Cursor,
     Delete,
     Equals,
     Item,
     OneOf,
     Page,
+    Present,
     Table,
     Update,
     sort_time,
@@ -86,8 +90,11 @@ class Deployments:
         *,
         revision_description: str,
         registered_as: Mapping[str, Any] | None = None,
+        root: str = "",
     ) -> Item:
         """Record a new deployment, take its group's lock, and register or renew its revision.
+
+        One that Auto Scaling started takes the lock of its instance instead, by :meth:`create_for_instance`.
 
         Parameters
         ----------
@@ -98,6 +105,8 @@ class Deployments:
         registered_as
             The revision's location as it is registered, where that holds more than the deployment's own ``location``:
             the text of an AppSpec that was given as text.
+        root
+            The deployment that this one follows up; both know each other afterwards.
 
         Raises
         ------
@@ -120,10 +129,55 @@ class Deployments:
                 revision_use(application, location, description=revision_description, now=now),
                 mark,
                 *watches_of(deployment),
+                *self._related(root, deployment["deploymentId"]),
             )
         except ConditionFailedError as error:
             raise self._creation_error(error, deployment) from None
         return dict(item_put.item)
+
+    def _related(self, root: str, follow_up: str) -> list[Update]:
+        if not root:
+            return []
+        name = "autoUpdateOutdatedInstancesDeploymentIds"
+        known = self.get(root).get("relatedDeployments", {})
+        links = {**known, name: [*known.get(name, ()), follow_up]}
+        return [Update(deployment_key(root), set={"relatedDeployments": links}, condition=Present())]
+
+    def create_for_instance(self, deployment: Mapping[str, Any], *, key: str) -> Item:
+        """Record a deployment that Auto Scaling started for one instance, beside whatever its group's lock is held by.
+
+        Parameters
+        ----------
+        deployment
+            As in :meth:`create`, with ``scaling``.
+        key
+            Tells this wait of the instance from others of the same instance.
+
+        Raises
+        ------
+        DeploymentExistsError, DeploymentGroupNotFoundError
+        InstanceBusyError
+            Another deployment of the group holds the instance's lock.
+        """
+        application, group = deployment["applicationName"], deployment["deploymentGroupName"]
+        (item, mark), now = made(deployment), deployment["createTime"]
+        same = Equals("deploymentGroupId", deployment["deploymentGroupId"])
+        described = f"Registered by deployment {deployment['deploymentId']}"
+        try:
+            self._table.write(
+                item,
+                Check(group_key(application, group), same),
+                lock_taken(deployment, key),
+                revision_use(application, deployment["location"], description=described, now=now),
+                mark,
+            )
+        except ConditionFailedError as error:
+            if error.index == 0:
+                raise DeploymentExistsError(deployment["deploymentId"]) from None
+            if error.index == 2:
+                raise InstanceBusyError(deployment["scaling"]["instanceId"]) from None
+            raise DeploymentGroupNotFoundError(application, group) from None
+        return dict(item.item)
 
     def _creation_error(self, error: ConditionFailedError, deployment: Mapping[str, Any]) -> StoreError:
         application, group = deployment["applicationName"], deployment["deploymentGroupName"]

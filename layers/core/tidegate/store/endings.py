@@ -13,6 +13,7 @@ from tidegate.store.alarm_watches import watches_ended
 from tidegate.store.deployment_items import deployment_key, last_info, live_key, made, still_live
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
+from tidegate.store.scaled_groups import SCALING_ATTRIBUTES, lock_released, scaled
 from tidegate.store.table import All, Condition, Delete, Equals, Item, Update, Write
 
 
@@ -41,7 +42,8 @@ class Ending:
 
     def without_group(self, deployment: Item) -> list[Write]:
         """The writes that end a deployment whose group is gone or has another lock; nothing is rolled back."""
-        return [self._of_deployment(deployment, alone=True), *_marks_ended(deployment)]
+        released = lock_released(deployment, self.now)
+        return [self._of_deployment(deployment, alone=True), *_marks_ended(deployment), *released]
 
     def _of_deployment(self, deployment: Item, *, alone: bool) -> Update:
         changes: dict[str, Any] = {"status": self.status, "completeTime": self.now}
@@ -90,7 +92,10 @@ class Ending:
             }
         condition: Condition = Equals("live", deployment["deploymentId"])
         if (moved := self._moved(deployment, group["info"])) is not None:
-            changes["info"], condition = moved, All(condition, Equals("info", group["info"]))
+            hooks = scaled(group, moved)
+            changes |= {"info": moved, **hooks}
+            remove = (*remove, *(name for name in SCALING_ATTRIBUTES if name in group and name not in hooks))
+            condition = All(condition, Equals("info", group["info"]))
         key = group_key(deployment["applicationName"], deployment["deploymentGroupName"])
         return Update(key, set=changes, remove=remove, condition=condition)
 

@@ -237,6 +237,13 @@ class DeploymentGroupBusyError(ConflictError):
         self.live = live
 
 
+class InstanceBusyError(ConflictError):
+    """Auto Scaling has started a deployment for the instance before, and that one is live."""
+
+    def __init__(self, instance_id: str) -> None:
+        super().__init__(f"A deployment that Auto Scaling started for {instance_id} is still live.")
+
+
 class DeploymentExistsError(ConflictError):
     """The id is taken: draw another one."""
 

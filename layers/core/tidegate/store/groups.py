@@ -21,6 +21,7 @@ from tidegate.store.errors import (
     StoreError,
     TableBusyError,
 )
+from tidegate.store.scaled_groups import SCALING_ATTRIBUTES, scaled
 from tidegate.store.table import (
     Absent,
     All,
@@ -44,7 +45,7 @@ from tidegate.store.table import (
 MOST: Final = 1000
 _TRIES: Final = 5
 #: Attributes that come with deployments: a condition on the whole item must name those that it lacks.
-_MAYBE: Final = ("live", "lastAttempted", "lastSuccessful", "targetRevision", "lastGood")
+_MAYBE: Final = ("live", "lastAttempted", "lastSuccessful", "targetRevision", "lastGood", *SCALING_ATTRIBUTES)
 
 
 def group_key(application: str, group: str) -> Key:
@@ -98,6 +99,7 @@ class Groups:
         application, group = info["applicationName"], info["deploymentGroupName"]
         pk, sk = group_key(application, group)
         item = {"PK": pk, "SK": sk, "deploymentGroupId": group_id, "info": dict(info), "tags": list(tags)}
+        item |= scaled(item, info)
         if self._table.count(pk, "GROUP#") >= MOST and self._table.get((pk, sk)) is None:
             raise DeploymentGroupLimitError(MOST)
         writes: list[Write] = [open_application(application), Put(item, Absent())]
@@ -195,12 +197,16 @@ class Groups:
 
     def _change(self, item: Item, info: Mapping[str, Any]) -> list[Write]:
         unchanged = All(Equals("deploymentGroupId", item["deploymentGroupId"]), Equals("info", item["info"]))
-        return [Update((item["PK"], item["SK"]), set={"info": dict(info)}, condition=unchanged)]
+        new = scaled(item, info)
+        gone = [name for name in SCALING_ATTRIBUTES if name in item and name not in new]
+        change = Update(key_of(item), set={"info": dict(info), **new}, remove=gone, condition=unchanged)
+        return [change]
 
     def _renaming(self, item: Item, info: Mapping[str, Any]) -> list[Write]:
         # A live deployment knows its group by name, so the item may move only while the lock is free.
         pk, sk = group_key(info["applicationName"], info["deploymentGroupName"])
-        moved = item | {"PK": pk, "SK": sk, "info": dict(info)}
+        kept = {name: value for name, value in item.items() if name not in SCALING_ATTRIBUTES}
+        moved = kept | {"PK": pk, "SK": sk, "info": dict(info)} | scaled(item, info)
         return [Delete((item["PK"], item["SK"]), All(AttributeAbsent("live"), _unchanged(item))), Put(moved, Absent())]
 
     def delete(self, application: str, group: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.model.deployment import RESTART
+from tidegate.model.scaling import is_leaving
 from tidegate.store.table import Put, Table, sort_time
 
 
@@ -68,8 +69,8 @@ class Targets:
         puts: list[Put] = []
         for row in rows:
             puts.append(_row(deployment["deploymentId"], row, now))
-            if deployment.get("deploymentMode") != RESTART:  # which installs nothing
-                puts.append(_installation(deployment, row, now))
+            if not is_leaving(deployment) and deployment.get("deploymentMode") != RESTART:
+                puts.append(_installation(deployment, row, now))  # of those that install something
             puts.append(self._health(deployment, row, now))
         self._table.write_many(puts)
 
@@ -95,7 +96,7 @@ class Targets:
         key = (f"GROUP#{deployment['deploymentGroupId']}", f"HOST#{row.target_id}")
         item: dict[str, Any] = {"PK": key[0], "SK": key[1], "deploymentId": deployment["deploymentId"], "time": now}
         succeeded = row.installed == "Succeeded"
-        if succeeded and deployment.get("deploymentMode") != RESTART:
+        if succeeded and not is_leaving(deployment) and deployment.get("deploymentMode") != RESTART:
             return Put({**item, "healthy": True, "revisionKey": deployment["revisionKey"]})
         known = self._table.get(key) or {}
         revision = known.get("revisionKey")

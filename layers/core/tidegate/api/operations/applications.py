@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tidegate.api.operations.scaling import hooks_removed
 from tidegate.api.paging import PAGE_SIZE, Paging, take
 from tidegate.api.rules.common import check_batch, check_tags
 from tidegate.api.services import Call
@@ -57,7 +58,17 @@ def update_application(call: Call, given: Given) -> dict[str, Any]:
 
 def delete_application(call: Call, given: Given) -> dict[str, Any]:
     """DeleteApplication: its groups and revisions go with it; an unknown name is fine."""
-    call.services.applications.delete(given["applicationName"])
+    name = given["applicationName"]
+    call.services.applications.settle(name)
+    start = None
+    while True:
+        page = call.services.groups.page(name, start=start)
+        for item in page.items:
+            hooks_removed(call, item)
+        if page.next is None:
+            break
+        start = page.next
+    call.services.applications.delete(name)
     return {}
 
 

@@ -21,6 +21,7 @@ from tidegate.api.rules.styles import IN_PLACE, filled_style
 from tidegate.api.services import Call, ExecutionsBusyError
 from tidegate.model.deployment import NOT_STARTED, TERMINATION_WAIT_STARTED
 from tidegate.model.names import DEFAULT_CONFIGS, revision_key
+from tidegate.model.scaling import processes_of
 from tidegate.rollout.alarms import watched_alarms
 from tidegate.store.deployments import LIVE_STATUSES, OVERVIEW
 from tidegate.store.errors import DeploymentExistsError
@@ -94,6 +95,8 @@ def _attributes(call: Call, given: Given, group: Item, location: Mapping[str, An
         kept["targetInstances"] = filled_targets(given["targetInstances"])
     if alarms := watched_alarms(given.get("overrideAlarmConfiguration"), info.get("alarmConfiguration")):
         kept["alarms"] = alarms
+    if processes := processes_of([given.get("ec2DeploymentOptions"), info.get("ec2DeploymentOptions")]):
+        kept["ec2DeploymentOptions"] = {"autoScalingGroupProcessesToSuspend": processes}
     if "targetRevision" in group:
         kept["previousRevision"] = group["targetRevision"]
     if info.get("triggerConfigurations"):
@@ -172,8 +175,9 @@ def list_deployments(call: Call, given: Given) -> dict[str, Any]:
         return {"deployments": []}  # deployments of external origin are never made here
     span = given.get("createTimeRange", {})
     earliest, latest = span.get("start"), span.get("end")
-    if group is not None and wanted and wanted <= frozenset(LIVE_STATUSES):
-        # A group has one live deployment at most, and knows which: there is no need to look for it.
+    if group is not None and "hooks" not in group and wanted and wanted <= frozenset(LIVE_STATUSES):
+        # A group has one live deployment at most, and knows which: there is no need to look for it. Those that Auto
+        # Scaling starts run beside it.
         found = call.services.deployments.get_many([group["live"]] if "live" in group else [])
         live = [item for item in found if item["status"] in wanted and _within(item["createTime"], earliest, latest)]
         return {"deployments": [item["deploymentId"] for item in live]}

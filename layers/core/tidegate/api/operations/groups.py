@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from tidegate.api.errors import ApiError
+from tidegate.api.operations.scaling import (
+    check_scaling_groups,
+    hooks_removed,
+    hooks_settled,
+    minds_hooks,
+    shown_groups,
+)
 from tidegate.api.paging import PAGE_SIZE, Paging, take
 from tidegate.api.rules.common import check_batch, check_tags
 from tidegate.api.rules.groups import check_config_fits, check_given, check_settings
@@ -26,9 +34,25 @@ def create_deployment_group(call: Call, given: Given) -> dict[str, Any]:
     info = new_settings(given, platform)
     _check_config(call, info["deploymentConfigName"], platform)
     check_settings(info)
+    check_scaling_groups(call, info)
     group_id = call.services.new_uuid()
     call.services.groups.create(group_id, info, tags=given.get("tags", ()))
+    _hook(call, info)
     return {"deploymentGroupId": group_id}
+
+
+def _hook(call: Call, info: Mapping[str, Any]) -> None:
+    """Put the hooks of a new group on; where that fails there is no new group."""
+    if not info["autoScalingGroups"]:
+        return
+    names = info["applicationName"], info["deploymentGroupName"]
+    item = call.services.groups.get(*names)
+    try:
+        hooks_settled(call, item)
+    except ApiError:
+        hooks_removed(call, item)
+        call.services.groups.delete(*names)
+        raise
 
 
 def get_deployment_group(call: Call, given: Given) -> dict[str, Any]:
@@ -70,9 +94,15 @@ def update_deployment_group(call: Call, given: Given) -> dict[str, Any]:
         _check_config(call, given["deploymentConfigName"], platform)
     name = given.get("newDeploymentGroupName") or group
 
+    about_hooks = False
+
     def changed(item: Item) -> dict[str, Any]:
+        nonlocal about_hooks
+        about_hooks = minds_hooks(given, item)
         info = changed_settings(item["info"], {**given, "deploymentGroupName": name})
         check_settings(info)
+        if about_hooks:
+            check_scaling_groups(call, info, item)
         return info
 
     try:
@@ -80,14 +110,20 @@ def update_deployment_group(call: Call, given: Given) -> dict[str, Any]:
     except DeploymentGroupBusyError as error:
         message = f"{error}; it can be renamed when that has ended."
         raise ApiError("InvalidInputException", message) from None
-    return {"hooksNotCleanedUp": []}
+    left = hooks_settled(call, call.services.groups.get(application, name)) if about_hooks else []
+    return {"hooksNotCleanedUp": left}
 
 
 def delete_deployment_group(call: Call, given: Given) -> dict[str, Any]:
     """DeleteDeploymentGroup: an unknown one is fine."""
     call.services.applications.settle(given["applicationName"])
-    call.services.groups.delete(given["applicationName"], given["deploymentGroupName"])
-    return {"hooksNotCleanedUp": []}
+    names = given["applicationName"], given["deploymentGroupName"]
+    left: list[dict[str, Any]] = []
+    with suppress(DeploymentGroupNotFoundError):
+        # First, so that no hook is left without a group where this ends half-way.
+        left = hooks_removed(call, call.services.groups.get(*names))
+    call.services.groups.delete(*names)
+    return {"hooksNotCleanedUp": left}
 
 
 def group_of(call: Call, application: str, group: str | None) -> Item:
@@ -113,7 +149,7 @@ def _shown(item: Item) -> dict[str, Any]:
         **info,
         "deploymentGroupId": item["deploymentGroupId"],
         "computePlatform": platform_of(info),
-        "autoScalingGroups": [{"name": name} for name in info["autoScalingGroups"]],
+        "autoScalingGroups": shown_groups(item),
     }
     links = {
         "targetRevision": "targetRevision",

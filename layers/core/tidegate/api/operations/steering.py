@@ -9,7 +9,7 @@ from typing import Any, Final
 from tidegate.api.errors import ApiError
 from tidegate.api.rules.common import check_deployment_id
 from tidegate.api.services import Call
-from tidegate.model.deployment import ROLLBACK_CREATOR, TERMINAL
+from tidegate.model.deployment import ROLLBACK_CREATOR, TERMINAL, is_blue_green
 from tidegate.model.legs import WaitKind
 from tidegate.store.errors import DeploymentCompletedError, NotWaitingError
 from tidegate.store.table import Item
@@ -64,9 +64,7 @@ def skip_wait_time_for_instance_termination(call: Call, given: Given) -> dict[st
 
 
 def _continued(call: Call, item: Item, wait: WaitKind) -> dict[str, Any]:
-    servers = item.get("computePlatform", "Server") == "Server"
-    style = item.get("deploymentStyle", {}).get("deploymentType")
-    if not servers or style != "BLUE_GREEN" or item["creator"] == ROLLBACK_CREATOR:
+    if not is_blue_green(item) or item["creator"] == ROLLBACK_CREATOR:
         raise _nothing_waits(item)
     call.services.deployments.request_continue(item["deploymentId"], wait.value)
     _wake(call, item["deploymentId"])

@@ -1,4 +1,4 @@
-"""Deployment groups: what their settings must satisfy, and what of CodeDeploy's choice is not there yet.
+"""Deployment groups: what their settings must satisfy.
 
 Errors come in a fixed order: what one call gives by itself (role, tags, Auto Scaling, balancers, ECS, triggers, alarms,
 rollback), then what the application is and whether the configuration exists, then what fits together.
@@ -14,7 +14,7 @@ from tidegate.api.errors import ApiError, not_yet
 from tidegate.api.rules.balancers import check_balancers, check_balancers_fit
 from tidegate.api.rules.common import check_alarms, check_auto_rollback
 from tidegate.api.rules.ecs_services import check_services, check_services_fit
-from tidegate.api.rules.scaling import check_auto_scaling_groups, check_suspended, check_suspended_fit, suspended
+from tidegate.api.rules.scaling import check_auto_scaling_groups, check_suspended, check_suspended_fit
 from tidegate.api.rules.selectors import check_selectors
 from tidegate.api.rules.settings import platform_of
 from tidegate.api.rules.styles import check_blue_green, check_style
@@ -49,7 +49,7 @@ def check_given(given: Mapping[str, Any]) -> None:
 
 
 def check_settings(info: Mapping[str, Any]) -> None:
-    """Check that the settings a group would have fit together, and that this version can do what they ask for."""
+    """Check that the settings a group would have fit together."""
     platform = platform_of(info)
     if platform != "Server":
         _check_not_of_servers(info, platform)
@@ -60,8 +60,9 @@ def check_settings(info: Mapping[str, Any]) -> None:
     groups = info.get("autoScalingGroups") or ()
     check_suspended_fit(info.get("ec2DeploymentOptions"), info["deploymentStyle"], groups)
     check_triggers_fit(info.get("triggerConfigurations") or (), platform)
-    if platform == "Server":
-        _refuse_what_is_not_there(info)
+    provisioning = (info.get("blueGreenDeploymentConfiguration") or {}).get("greenFleetProvisioningOption") or {}
+    if provisioning.get("action") == "COPY_AUTO_SCALING_GROUP":
+        raise not_yet("InvalidBlueGreenDeploymentConfigurationException", "Copies of Auto Scaling groups are")
 
 
 def check_config_fits(name: str, config_platform: str, platform: str) -> None:
@@ -79,15 +80,3 @@ def _check_not_of_servers(info: Mapping[str, Any], platform: str) -> None:
     if info.get("outdatedInstancesStrategy", "UPDATE") != "UPDATE":
         message = f"'outdatedInstancesStrategy' is for servers; this application's platform is {platform}."
         raise ApiError("InvalidInputException", message)
-
-
-def _refuse_what_is_not_there(info: Mapping[str, Any]) -> None:
-    suspends = suspended(info.get("ec2DeploymentOptions"))
-    refused = (
-        (suspends, "InvalidAutoScalingGroupProcessToSuspendException", "Suspended Auto Scaling processes are"),
-        (info.get("autoScalingGroups"), "InvalidAutoScalingGroupException", "Auto Scaling groups are"),
-        (info.get("terminationHookEnabled"), "InvalidAutoScalingGroupException", "Termination hooks are"),
-    )
-    for wanted, code, what in refused:
-        if wanted:
-            raise not_yet(code, what)

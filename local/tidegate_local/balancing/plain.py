@@ -1,4 +1,4 @@
-"""Listeners that hand each connection to a healthy target.
+"""Listeners in plain Python that hand each connection to a healthy target: what forwards where haproxy is missing.
 
 Connections are forwarded as a Network Load Balancer does it; an Application Load Balancer would choose anew for each
 request of a connection. A client that keeps connections open sees them end when its target's draining is over.
@@ -10,9 +10,10 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from tidegate_local.balancing.health import Check, Health
 from tidegate_local.balancing.pool import Pool, Target
 
 Answer = TypeVar("Answer")
@@ -21,17 +22,20 @@ _CALL_SECONDS = 10.0
 _TEXTS = {502: "Bad Gateway", 503: "Service Temporarily Unavailable"}
 
 
-class Forwarder:
-    """One loop in one thread, with all listeners."""
+class PlainForwarder:
+    """One loop in one thread, with all listeners; a :class:`~tidegate_local.balancing.health.Forwarding`."""
+
+    name = "python"
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="balancers", daemon=True)
         self._thread.start()
         self._servers: dict[str, asyncio.Server] = {}
+        self._pools: dict[str, Pool] = {}
         self._ends: set[asyncio.StreamWriter] = set()
 
-    def call(self, function: Callable[..., Answer], *args: Any) -> Answer:
+    def _call(self, function: Callable[..., Answer], *args: Any) -> Answer:
         """Call something on the loop, and wait for its answer."""
 
         async def run() -> Answer:
@@ -39,15 +43,35 @@ class Forwarder:
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(_CALL_SECONDS)
 
-    def listen(self, key: str, address: str, port: int, pool: Callable[[], Pool | None], http: bool) -> int:
-        """Open a listener; returns its port, another one where this process may not use the one wanted.
+    def pool(self, key: str, check: Callable[[], Check], http: bool) -> None:  # noqa: ARG002
+        """Make a pool, if there is none of that key."""
+        self._pools.setdefault(key, Pool(check))
 
-        Parameters
-        ----------
-        pool
-            Chooses the target group of each connection.
-        http
-            Whether a connection that cannot be handed on is answered in HTTP.
+    def drop(self, key: str) -> None:
+        """Forget a pool and cut what goes through it."""
+        found = self._pools.pop(key, None)
+        if found is not None:
+            self._call(found.end)
+
+    def register(self, pool: str, target_id: str, address: str, port: int) -> None:
+        """Add a target."""
+        self._call(self._pools[pool].register, target_id, address, port)
+
+    def deregister(self, pool: str, target_id: str) -> None:
+        """Take a target out; it drains."""
+        self._call(self._pools[pool].deregister, target_id)
+
+    def states(self, pool: str) -> dict[str, Health]:
+        """The targets of a pool, those that drain among them."""
+        return self._call(self._pools[pool].states)
+
+    def refresh(self) -> None:
+        """Nothing: settings and routes are read each time they are used."""
+
+    def listen(
+        self, key: str, address: str, port: int, routes: Callable[[], Sequence[tuple[str, int]]], http: bool
+    ) -> int:
+        """Open a listener; returns its port, another one where this process may not use the one wanted.
 
         Raises
         ------
@@ -55,8 +79,15 @@ class Forwarder:
             The address is in use.
         """
 
+        def choose() -> Pool | None:
+            weighed = routes()
+            if not weighed:
+                return None
+            (chosen,) = random.choices([pool for pool, _ in weighed], [weight for _, weight in weighed])  # noqa: S311
+            return self._pools.get(chosen)
+
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._serve(reader, writer, pool(), http)
+            await self._serve(reader, writer, choose(), http)
 
         async def begin() -> int:
             try:
@@ -72,7 +103,7 @@ class Forwarder:
         """Close a listener; what goes through it goes on."""
         server = self._servers.pop(key, None)
         if server is not None:
-            self.call(server.close)
+            self._call(server.close)
 
     def stop(self) -> None:
         """Close everything and end the thread."""
@@ -80,7 +111,9 @@ class Forwarder:
             return
         for key in list(self._servers):
             self.close(key)
-        self.call(self._cut)
+        for key in list(self._pools):
+            self.drop(key)
+        self._call(self._cut)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CALL_SECONDS)
 
@@ -146,9 +179,3 @@ async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, co
             head = f"HTTP/1.1 {code} {_TEXTS[code]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
             writer.write(head.encode())
             await writer.drain()
-
-
-def any_address() -> str:
-    """A loopback address of a balancer's own; hosts have none in these networks."""
-    draw = random.SystemRandom()
-    return f"127.{draw.randint(251, 254)}.{draw.randint(0, 250)}.{draw.randint(1, 250)}"

@@ -1,0 +1,61 @@
+"""Processes of Auto Scaling groups that are suspended while a deployment runs (API: EC2DeploymentOptions).
+
+Which they are stands on the deployment before any is suspended, and every end of it resumes them, whoever ends it.
+Processes that were suspended before are somebody else's, and stay so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tidegate.gateways.service_roles import ServiceRoleError
+from tidegate.model.deployment import ErrorCode
+from tidegate.model.scaling import ScalingFault, processes_of
+
+if TYPE_CHECKING:
+    from tidegate.runtime import Runtime
+
+
+def suspend_processes(deployment: Mapping[str, Any], group: Mapping[str, Any], runtime: Runtime) -> None:
+    """Suspend what the deployment asks for, before its first instance is touched.
+
+    Raises
+    ------
+    ScalingFault
+        One cannot be suspended. Those that were are resumed by the deployment's end.
+    """
+    wanted = processes_of([deployment.get("ec2DeploymentOptions")])
+    if not wanted:
+        return
+    ours = deployment.get("suspended")
+    if ours is None:
+        ours = _to_suspend(wanted, group["info"].get("autoScalingGroups") or (), runtime)
+        runtime.deployments.amend(deployment["deploymentId"], {"suspended": ours}, generation=deployment["generation"])
+    for scaling_group, processes in ours.items():
+        runtime.lifecycle_hooks.suspend(scaling_group, processes)
+
+
+def _to_suspend(wanted: Sequence[str], names: Sequence[str], runtime: Runtime) -> dict[str, list[str]]:
+    found = runtime.lifecycle_hooks.groups(names)
+    if missing := [name for name in names if name not in found]:
+        message = (
+            f"Processes cannot be suspended: there is no Auto Scaling group {', '.join(missing)}. "
+            "Take it out of the deployment group."
+        )
+        raise ScalingFault(ErrorCode.AUTO_SCALING_CONFIGURATION, message)
+    ours = {name: [each for each in wanted if each not in found[name].suspended] for name in names}
+    return {name: processes for name, processes in ours.items() if processes}
+
+
+def resume_processes(deployment: Mapping[str, Any], runtime: Runtime) -> ScalingFault | None:
+    """Resume what the deployment suspended; the first fault, after all others were resumed."""
+    first: ScalingFault | None = None
+    for scaling_group, processes in (deployment.get("suspended") or {}).items():
+        try:
+            runtime.lifecycle_hooks.resume(scaling_group, processes)
+        except (ScalingFault, ServiceRoleError) as fault:
+            code = getattr(fault, "code", ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS)
+            remedy = f"Resume {', '.join(processes)} of the Auto Scaling group {scaling_group} by hand."
+            first = first or ScalingFault(code, f"{fault} {remedy}")
+    return first

@@ -1,0 +1,109 @@
+"""Deployment groups with Auto Scaling groups, found by their id; and the locks of their instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from tidegate.model.scaling import stray_hooks, wanted_hooks
+from tidegate.store.errors import ConditionFailedError
+from tidegate.store.table import (
+    All,
+    AttributeAbsent,
+    Cursor,
+    Equals,
+    Item,
+    Key,
+    Put,
+    Table,
+    Update,
+    key_of,
+)
+
+_PARTITION: Final = "SCALED"
+#: What a group's item has besides where it has Auto Scaling groups, or hooks of earlier ones to be removed.
+SCALING_ATTRIBUTES: Final = ("hooks", "strayHooks", "hooksDue", "GSI1PK", "GSI1SK")
+
+
+def scaled(item: Item, info: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a group that is to have these settings: its hooks, to be put on and taken off."""
+    group_id, known = item["deploymentGroupId"], item.get("hooks", {})
+    hooks = wanted_hooks(info, group_id, known)
+    wanted = {(scaling_group, name) for scaling_group, names in hooks.items() for name in names.values()}
+    strays = [each for each in item.get("strayHooks", ()) if tuple(each) not in wanted] + stray_hooks(known, hooks)
+    if not hooks and not strays:
+        return {}
+    found: dict[str, Any] = {"GSI1PK": _PARTITION, "GSI1SK": group_id}
+    if strays or hooks != known or item.get("hooksDue"):
+        found["hooksDue"] = True
+    return found | ({"hooks": hooks} if hooks else {}) | ({"strayHooks": strays} if strays else {})
+
+
+class ScaledGroups:
+    """Groups with hooks."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def by_id(self, group_id: str) -> Item | None:
+        """The group with an id, as it is now; None where it is gone, or has no hooks."""
+        for found in self._table.query(_PARTITION, group_id, index="GSI1").items:
+            item = self._table.get(key_of(found))
+            if item is not None and item["deploymentGroupId"] == group_id:
+                return item
+        return None
+
+    def all(self) -> Iterator[Item]:
+        """All of them, as an index has them: perhaps a moment old."""
+        start: Cursor | None = None
+        while True:
+            page = self._table.query(_PARTITION, index="GSI1", limit=100, start=start)
+            yield from page.items
+            if page.next is None:
+                return
+            start = page.next
+
+    def lock(self, group_id: str, instance_id: str) -> Item | None:
+        """The lock of an instance: ``deploymentId``, ``key``, ``time``; ``live`` while held, ``endTime`` afterwards."""
+        return self._table.get(lock_key(group_id, instance_id))
+
+    def settled(self, item: Item, left: Sequence[Sequence[str]]) -> None:
+        """Note that a group's hooks are as they should be, but for those that could not be removed.
+
+        A group that was changed meanwhile is left to whoever changed it.
+        """
+        known = [name for name in ("hooks", "strayHooks") if name in item]
+        lacking = [name for name in ("hooks", "strayHooks") if name not in item]
+        same = All(
+            Equals("deploymentGroupId", item["deploymentGroupId"]),
+            *(Equals(name, item[name]) for name in known),
+            *(AttributeAbsent(name) for name in lacking),
+        )
+        strays = {"strayHooks": [list(each) for each in left]} if left else {}
+        gone = [] if left else ["hooksDue", "strayHooks"]
+        if not left and "hooks" not in item:
+            gone += ["GSI1PK", "GSI1SK"]
+        with suppress(ConditionFailedError):
+            self._table.write(Update(key_of(item), set=strays, remove=gone, condition=same))
+
+
+def lock_key(group_id: str, instance_id: str) -> Key:
+    """Key of the item that says which deployment Auto Scaling last started for an instance, and whether it is live."""
+    return f"GROUP#{group_id}", f"SCALING#{instance_id}"
+
+
+def lock_taken(deployment: Mapping[str, Any], key: str) -> Put:
+    """The write that takes an instance's lock for a deployment; ``key`` tells this wait of the instance from others."""
+    pk, sk = lock_key(deployment["deploymentGroupId"], deployment["scaling"]["instanceId"])
+    item = {"PK": pk, "SK": sk, "key": key, "live": deployment["deploymentId"], "time": deployment["createTime"]}
+    return Put(item | {"deploymentId": deployment["deploymentId"]}, AttributeAbsent("live"))
+
+
+def lock_released(deployment: Mapping[str, Any], now: float) -> list[Update]:
+    """The write that releases the lock of a deployment that ends, where it has one."""
+    if "scaling" not in deployment:
+        return []
+    key = lock_key(deployment["deploymentGroupId"], deployment["scaling"]["instanceId"])
+    ours = Equals("deploymentId", deployment["deploymentId"])
+    return [Update(key, set={"endTime": now}, remove=("live",), condition=ours)]

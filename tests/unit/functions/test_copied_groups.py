@@ -1,0 +1,196 @@
+"""Blue/green with a copied Auto Scaling group: made, waited for, taken over; refused, stopped, and killed half-way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.functions.copied_groups import Scaled
+from tests.unit.functions.machine import Killed
+
+from tidegate.gateways.errors import FleetFault
+
+
+def ended(fleets: Scaled, deployed: str) -> tuple[str, str, str]:
+    item = fleets.account.deployment(deployed)
+    error = item.get("error") or {"code": "", "message": ""}
+    return item["status"], error["code"], error["message"]
+
+
+def test_the_copy_is_made_and_becomes_the_groups_own() -> None:
+    fleets = Scaled()
+    deployed = fleets.deploy()
+    assert ended(fleets, deployed)[0] == "Succeeded", ended(fleets, deployed)
+    copy = f"CodeDeploy_prod_{deployed}"
+    row = fleets.groups.rows[copy]
+    assert (row["MinSize"], row["DesiredCapacity"], row["MaxSize"]) == (1, 3, 6)
+    assert row["LaunchTemplate"] == {"LaunchTemplateId": "lt-1", "Version": "$Latest"}
+    assert {"Key": "CodeDeployProvisioningDeploymentId", "Value": deployed, "PropagateAtLaunch": False} in row["Tags"]
+    assert len(fleets.copied(deployed)) == 3
+    assert fleets.serving() == fleets.copied(deployed)
+    assert fleets.groups.calls == [("copy", copy), ("raise", copy)]
+    info = fleets.account.group()["info"]
+    assert (info["autoScalingGroups"], info["ec2TagFilters"]) == ([copy], [])
+    assert fleets.hooks.all[copy].suspended == set(), "what was suspended is resumed"
+    hooks = fleets.account.group()["hooks"][copy]
+    assert list(fleets.hooks.all[copy].hooks) == list(hooks.values())
+    assert fleets.hooks.all["web"].hooks == {}
+    assert not {"hooksDue", "strayHooks"} & set(fleets.account.group())
+    assert {label for each, label in fleets.labels(deployed).items() if each in fleets.blue} == {"Blue"}
+    assert fleets.account.table.courses[deployed] == ["Created", "InProgress", "Succeeded"]
+
+
+def test_in_place_deployments_pay_no_transition_for_it() -> None:
+    fleets = Scaled()
+    assert not {"ProvisionReplacements", "ReplacementsReady?"} & set(fleets.account.path(fleets.first))
+
+
+def test_the_copy_of_a_copy() -> None:
+    fleets = Scaled()
+    first = fleets.deploy(terminate=0)
+    second = fleets.deploy("v1.zip", terminate=0)
+    assert ended(fleets, second)[0] == "Succeeded"
+    assert list(fleets.groups.rows) == [f"CodeDeploy_prod_{second}"]
+    tags = fleets.groups.rows[f"CodeDeploy_prod_{second}"]["Tags"]
+    assert [t["Value"] for t in tags if t["Key"] == "CodeDeployProvisioningDeploymentId"] == [second]
+    assert first != second
+
+
+def test_the_original_group_is_deleted_with_its_instances_not_its_instances_alone() -> None:
+    fleets = Scaled()
+    deployed = fleets.deploy(terminate=30)
+    assert ended(fleets, deployed)[0] == "Succeeded"
+    assert ("delete", "web") in fleets.groups.calls
+    assert sorted(fleets.terminations.ended) == fleets.blue
+
+
+def test_what_the_group_selects_by_tags_is_left_alone() -> None:
+    fleets = Scaled()
+    fleets.select({"ec2TagFilters": [{"Key": "Fleet", "Value": "demo", "Type": "KEY_AND_VALUE"}]})
+    deployed = fleets.deploy()
+    assert ended(fleets, deployed)[0] == "Succeeded"
+    info = fleets.account.group()["info"]
+    assert info["autoScalingGroups"] == [f"CodeDeploy_prod_{deployed}"]
+    assert info["ec2TagFilters"] == [{"Key": "Fleet", "Value": "demo", "Type": "KEY_AND_VALUE"}]
+
+
+def test_instances_whose_agent_is_late_are_waited_for_and_then_left_to_fail() -> None:
+    fleets = Scaled(TIDEGATE_PROVISIONING_SECONDS="300")
+    fleets.groups.offline = True
+    deployed = fleets.deploy()
+    status, code, _ = ended(fleets, deployed)
+    assert (status, code) == ("Failed", "HEALTH_CONSTRAINTS")
+    assert fleets.account.path(deployed).count("ProvisionReplacements") >= 300 / 31
+    assert fleets.serving() == fleets.blue
+
+
+@pytest.mark.parametrize(
+    ("says", "code"),
+    [
+        (("", ""), "AUTO_SCALING_CONFIGURATION"),
+        (("AUTO_SCALING_CONFIGURATION", "The key pair 'x' does not exist"), "AUTO_SCALING_CONFIGURATION"),
+        (("RESOURCE_LIMIT_EXCEEDED", "You have exceeded your vCPU limit"), "RESOURCE_LIMIT_EXCEEDED"),
+    ],
+)
+def test_instances_that_do_not_come_end_it_and_the_originals_serve(says: tuple[str, str], code: str) -> None:
+    fleets = Scaled(TIDEGATE_PROVISIONING_SECONDS="600")
+    fleets.groups.never, fleets.groups.says = 1, says
+    deployed = fleets.deploy()
+    status, found, message = ended(fleets, deployed)
+    assert (status, found) == ("Failed", code)
+    assert says[1] in message
+    took = fleets.account.deployment(deployed)["completeTime"] - fleets.account.deployment(deployed)["createTime"]
+    assert (took < 100) == (code == "RESOURCE_LIMIT_EXCEEDED"), "a used-up quota does not come back by waiting"
+    assert fleets.serving() == fleets.blue
+    assert f"CodeDeploy_prod_{deployed}" in fleets.groups.rows, "the copy is not ended by itself"
+
+
+@pytest.mark.parametrize("code", ["AUTOSCALING_VALIDATION_ERROR", "AUTO_SCALING_IAM_ROLE_PERMISSIONS"])
+def test_a_copy_that_is_refused(code: str) -> None:
+    fleets = Scaled()
+    fleets.groups.refuses = FleetFault(code, "copying the Auto Scaling group web: no")
+    assert ended(fleets, fleets.deploy())[:2] == ("Failed", code)
+    assert fleets.serving() == fleets.blue
+
+
+def test_groups_that_cannot_be_copied() -> None:
+    fleets = Scaled()
+    fleets.select({"autoScalingGroups": ["web", "other"]})
+    status, code, message = ended(fleets, fleets.deploy())
+    assert (status, code) == ("Failed", "AUTO_SCALING_CONFIGURATION")
+    assert "it has 2" in message
+    fleets.select({"autoScalingGroups": ["gone"]})
+    assert "There is no Auto Scaling group gone" in ended(fleets, fleets.deploy())[2]
+    fleets.groups.add("empty")
+    fleets.select({"autoScalingGroups": ["empty"]})
+    assert ended(fleets, fleets.deploy())[1] == "NO_INSTANCES"
+    fleets.groups.add("strange", *fleets.blue, opted_in=False)
+    fleets.select({"autoScalingGroups": ["strange"]})
+    assert "tidegate:managed=true" in ended(fleets, fleets.deploy(terminate=0))[2]
+    assert ended(fleets, fleets.deploy())[0] == "Succeeded", "KEEP_ALIVE deletes nothing"
+
+
+def test_a_stop_while_instances_are_waited_for_is_honoured() -> None:
+    fleets = Scaled()
+    fleets.groups.never = 1
+    deployed = fleets.start()
+    fleets.account.clock.at(fleets.account.now + 60, lambda: fleets.account.stop(deployed))
+    fleets.account.run()
+    assert ended(fleets, deployed)[:2] == ("Stopped", "MANUAL_STOP")
+    item = fleets.account.deployment(deployed)
+    assert item["completeTime"] - item["createTime"] < 90
+    assert fleets.account.table.courses[deployed] == ["Created", "InProgress", "Stopped"]
+
+
+def test_a_machine_of_an_earlier_release_is_told_to_be_started_again() -> None:
+    fleets = Scaled()
+    machine = dict(fleets.account.machine)
+    states = dict(machine["States"])
+    first = {**states["ValidateRevision"]}
+    payload = {**first["Parameters"]["Payload"], "machineVersion": 2}
+    states["ValidateRevision"] = {**first, "Parameters": {**first["Parameters"], "Payload": payload}}
+    fleets.account.machine = {**machine, "States": states}
+    status, code, message = ended(fleets, fleets.deploy())
+    assert (status, code) == ("Failed", "INTERNAL_ERROR")
+    assert "deploy again" in message
+
+
+@pytest.mark.parametrize("after", ["amend", "copy", "raise_to", "find", "delete"])
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_a_death_at_any_call_changes_nothing(after: str, before: bool) -> None:
+    fleets = Scaled()
+    died: list[str] = []
+
+    class Mortal:
+        """A port in whose call the process dies once, before or after its effect."""
+
+        def __init__(self, port: Any) -> None:
+            self._port = port
+
+        def __getattr__(self, name: str) -> Any:
+            found = getattr(self._port, name)
+            if name != after or not callable(found):
+                return found
+
+            def call(*args: Any, **given: Any) -> Any:
+                if died:
+                    return found(*args, **given)
+                died.append(name)
+                if not before:
+                    found(*args, **given)
+                raise Killed(name)
+
+            return call
+
+    if after == "amend":
+        deployments = fleets.account.runtime.deployments
+        vars(fleets.account.runtime)["deployments"] = Mortal(deployments)
+    else:
+        fleets.account.wrap(lambda name, port: Mortal(port) if name == "scaling_groups" else port)
+    deployed = fleets.deploy(terminate=0)
+    assert died
+    assert ended(fleets, deployed)[0] == "Succeeded", ended(fleets, deployed)
+    copies = [name for name in fleets.groups.rows if name.startswith("CodeDeploy_")]
+    assert copies == [f"CodeDeploy_prod_{deployed}"]
+    assert len(fleets.copied(deployed)) == 3
+    assert fleets.serving() == fleets.copied(deployed)

@@ -1,0 +1,447 @@
+"""Instances that Auto Scaling launches and ends: each gets a deployment of its own, and its answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.functions.hosts import Host
+from tests.unit.functions.machine import Killed
+from tests.unit.functions.scaling_groups import GROUP_ID, ScalingGroups, run_together, scaled
+from tests.unit.functions.target_groups import TargetGroup
+from tests.unit.functions.world import Account, hosts
+
+from tidegate.model.scaling import ScalingFault
+from tidegate.waiting_instances import sweep_waiting_instances
+
+NEW, OLD = "i-0000000000000000a", "i-00000000000000001"
+FIVE = ["AfterInstall", "ApplicationStart", "ValidateService", "BeforeAllowTraffic", "AllowTraffic"]
+
+
+def scaling(count: int = 2, *names: str, deployed: bool = True, **info: Any) -> tuple[Account, ScalingGroups]:
+    """An account whose group has Auto Scaling groups, with a revision that succeeded."""
+    account = Account(hosts(count))
+    port = scaled(account, *(names or ("web",)), **info)
+    if deployed:
+        deploy(account)
+    return account, port
+
+
+def deploy(account: Account, key: str = "v1.zip", **more: Any) -> str:
+    made = account.deploy(key, deploymentGroupId=GROUP_ID, **more)
+    run_together(account)
+    return made
+
+
+def made_by(account: Account, creator: str) -> list[dict[str, Any]]:
+    items = account.runtime.deployments.page(GROUP_ID).items
+    return [item for item in reversed(items) if item["creator"] == creator]
+
+
+def test_a_launched_instance_gets_the_last_good_revision_and_goes_on() -> None:
+    account, port = scaling()
+    group = account.group()
+    port.launch("web", NEW)
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    assert (launch["status"], launch["deploymentConfigName"]) == ("Succeeded", "CodeDeployDefault.OneAtATime")
+    assert port.answers == [(NEW, "CONTINUE")]
+    assert account.hosts[NEW].revision == "v1.zip"
+    assert list(account.targets(launch["deploymentId"])) == [NEW]
+    after = account.group()
+    assert {k: after.get(k) for k in ("live", "lastAttempted", "lastSuccessful", "lastGood")} == {
+        k: group.get(k) for k in ("live", "lastAttempted", "lastSuccessful", "lastGood")
+    }
+
+
+def test_without_a_revision_that_succeeded_an_instance_goes_on_at_once() -> None:
+    account, port = scaling(deployed=False)
+    port.launch("web", NEW)
+    run_together(account)
+    assert (port.answers, made_by(account, "autoscaling")) == ([(NEW, "CONTINUE")], [])
+
+
+def test_an_event_that_comes_three_times_makes_one_deployment() -> None:
+    account, port = scaling()
+    port.told = 3
+    port.launch("web", NEW)
+    run_together(account)
+    assert len(made_by(account, "autoscaling")) == 1
+    assert account.hosts[NEW].runs.total() == 1
+    assert port.answers == [(NEW, "CONTINUE")]
+
+
+def test_a_launch_that_fails_is_abandoned_and_not_rolled_back() -> None:
+    account, port = scaling(autoRollbackConfiguration={"enabled": True, "events": ["DEPLOYMENT_FAILURE"]})
+    port.launch("web", NEW, Host(fails=frozenset({"v1.zip"})))
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    assert (launch["status"], launch["error"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
+    assert port.answers == [(NEW, "ABANDON")]
+    assert made_by(account, "codeDeployRollback") == []
+
+
+def test_a_new_instance_is_waited_for_until_its_agent_has_registered() -> None:
+    account, port = scaling()
+    port.launch("web", NEW, Host(online=False))
+
+    def boots() -> None:
+        account.hosts[NEW].online = True
+
+    account.clock.at(account.now + 1500, boots)
+    run_together(account)
+    assert port.answers == [(NEW, "CONTINUE")]
+    assert port.heartbeats > 2
+
+
+def test_an_agent_that_stays_away_for_an_hour_has_the_launch_abandoned() -> None:
+    account, port = scaling()
+    began = account.now
+    port.launch("web", NEW, Host(online=False))
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    assert launch["status"] == "Failed"
+    assert port.answers == [(NEW, "ABANDON")]
+    assert 3600 < launch["completeTime"] - began < 3900
+
+
+def test_behind_a_balancer_traffic_is_given_and_none_is_taken_away_before() -> None:
+    style = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+    balancers = {"targetGroupInfoList": [{"name": "web"}]}
+    account, port = scaling(0, deployed=False, deploymentStyle=style, loadBalancerInfo=balancers)
+    group = TargetGroup(account)
+    vars(account.runtime)["balancers"] = group
+    account.hosts.update(hosts(1))
+    deploy(account)
+    group.calls.clear()
+    port.launch("web", NEW)
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    events = [e["lifecycleEventName"] for e in account.targets(launch["deploymentId"])[NEW]["lifecycleEvents"]]
+    assert (events[0], events[4:9]) == ("ApplicationStop", FIVE)
+    assert len(events) == 10
+    assert group.calls == [("allow", (NEW,))]
+    assert launch["status"] == "Succeeded"
+
+
+def test_an_instance_that_leaves_loses_its_traffic_is_stopped_and_goes_on() -> None:
+    style = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+    balancers = {"targetGroupInfoList": [{"name": "web"}]}
+    account, port = scaling(
+        2, deployed=False, deploymentStyle=style, loadBalancerInfo=balancers, terminationHookEnabled=True
+    )
+    group = TargetGroup(account)
+    vars(account.runtime)["balancers"] = group
+    deploy(account, deploymentStyle=style, loadBalancerInfo=balancers)
+    group.calls.clear()
+    known = account.runtime.targets.health(GROUP_ID)
+    port.end("web", OLD)
+    run_together(account)
+    (leave,) = made_by(account, "autoscalingTermination")
+    events = account.targets(leave["deploymentId"])[OLD]["lifecycleEvents"]
+    assert [(e["lifecycleEventName"], e["status"]) for e in events] == [
+        ("BeforeBlockTraffic", "Succeeded"),
+        ("BlockTraffic", "Succeeded"),
+        ("AfterBlockTraffic", "Succeeded"),
+        ("ApplicationStop", "Succeeded"),
+    ]
+    assert group.calls == [("block", (OLD,))]
+    assert port.answers == [(OLD, "CONTINUE")]
+    assert account.runtime.targets.health(GROUP_ID) == known
+
+
+def test_an_instance_that_leaves_goes_on_though_its_scripts_fail() -> None:
+    account, port = scaling(terminationHookEnabled=True)
+    account.hosts[OLD].fails = frozenset({"v1.zip"})
+    port.end("web", OLD)
+    run_together(account)
+    (leave,) = made_by(account, "autoscalingTermination")
+    assert (leave["status"], port.answers) == ("Failed", [(OLD, "CONTINUE")])
+
+
+def test_a_launch_runs_beside_a_fleet_deployment_and_the_newcomer_is_brought_up_to_date() -> None:
+    account, port = scaling(2)
+    account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
+    account.clock.at(account.now + 5, lambda: port.launch("web", NEW))
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    fleet = made_by(account, "user")[-1]
+    assert launch["revisionKey"] != fleet["revisionKey"]
+    assert launch["createTime"] < fleet["completeTime"]
+    (follow,) = made_by(account, "CodeDeployAutoUpdate")
+    assert follow["status"] == "Succeeded"
+    assert account.hosts[NEW].revision == "v2.zip"
+    assert follow["relatedDeployments"] == {"autoUpdateOutdatedInstancesRootDeploymentId": fleet["deploymentId"]}
+    assert account.deployment(fleet["deploymentId"])["relatedDeployments"] == {
+        "autoUpdateOutdatedInstancesDeploymentIds": [follow["deploymentId"]]
+    }
+    assert list(account.targets(follow["deploymentId"])) == [NEW], "the others are not outdated"
+
+
+def test_a_newcomer_that_ends_after_the_fleet_is_brought_up_to_date_too() -> None:
+    account, port = scaling(1)
+    account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
+    account.clock.at(account.now + 2, lambda: port.launch("web", NEW, Host(takes=100)))
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    (follow,) = made_by(account, "CodeDeployAutoUpdate")
+    assert launch["completeTime"] > made_by(account, "user")[-1]["completeTime"]
+    assert (follow["status"], account.hosts[NEW].revision) == ("Succeeded", "v2.zip")
+
+
+def test_with_ignore_a_newcomer_stays_as_it_is() -> None:
+    account, port = scaling(2, outdatedInstancesStrategy="IGNORE")
+    account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
+    account.clock.at(account.now + 5, lambda: port.launch("web", NEW))
+    run_together(account)
+    assert made_by(account, "CodeDeployAutoUpdate") == []
+    assert account.hosts[NEW].revision == "v1.zip"
+
+
+def test_an_instance_that_is_ended_while_it_is_deployed_to_ends_its_deployment() -> None:
+    account, port = scaling()
+    port.launch("web", NEW, Host(online=False))
+
+    def ended() -> None:
+        del port.all["web"].waits[NEW]
+
+    account.clock.at(account.now + 300, ended)
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    assert (launch["status"], launch["error"]["code"]) == ("Failed", "AUTO_SCALING_CONFIGURATION")
+    assert "no longer waits at the hook" in launch["error"]["message"]
+
+
+def test_rights_that_are_missing_end_the_deployment_with_their_own_code() -> None:
+    account, port = scaling()
+    port.faults["heartbeat"] = ScalingFault("AUTO_SCALING_IAM_ROLE_PERMISSIONS", "no right to RecordLifecycle…")
+    port.launch("web", NEW, Host(takes=100))
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    assert launch["error"]["code"] == "AUTO_SCALING_IAM_ROLE_PERMISSIONS"
+
+
+def test_a_launch_that_is_to_end_gives_way_to_its_termination() -> None:
+    account, port = scaling(terminationHookEnabled=True)
+    port.launch("web", NEW, Host(online=False))
+    account.clock.at(account.now + 100, lambda: port.end("web", NEW))
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    (leave,) = made_by(account, "autoscalingTermination")
+    assert launch["status"] in ("Stopped", "Failed")
+    assert leave["createTime"] > launch["completeTime"]
+    assert port.answers[-1] == (NEW, "CONTINUE")
+
+
+@pytest.mark.parametrize("hook", ["drain", f"CodeDeploy-managed-automatic-launch-deployment-hook-old-{GROUP_ID}"])
+def test_hooks_of_others_and_hooks_that_a_group_no_longer_has_are_left_alone(hook: str) -> None:
+    account, port = scaling()
+    port.all["web"].hooks = {hook: "autoscaling:EC2_INSTANCE_LAUNCHING"}
+    port.launch("web", NEW)
+    run_together(account)
+    assert made_by(account, "autoscaling") == []
+    assert port.answers == [(NEW, "ABANDON")], "by Auto Scaling's own time-out"
+
+
+# --- lost events
+
+
+def test_an_instance_whose_event_was_lost_is_found_by_the_sweep() -> None:
+    account, port = scaling()
+    port.told = 0
+    port.launch("web", NEW)
+    assert sweep_waiting_instances(account.runtime, account.now + 60) == {"groups": 1, "deployed": 1}
+    assert sweep_waiting_instances(account.runtime, account.now + 60) == {"groups": 1, "repeated": 1}
+    run_together(account)
+    assert len(made_by(account, "autoscaling")) == 1
+    assert port.answers == [(NEW, "CONTINUE")]
+
+
+def test_an_event_that_comes_after_the_sweep_makes_no_second_deployment() -> None:
+    account, port = scaling()
+    port.launch("web", NEW)
+    sweep_waiting_instances(account.runtime, account.now + 60)
+    run_together(account)
+    assert len(made_by(account, "autoscaling")) == 1
+
+
+def test_an_answer_that_was_lost_is_given_by_the_sweep() -> None:
+    account, port = scaling()
+    port.faults["complete"] = ScalingFault("AUTO_SCALING_CONFIGURATION", "the hook is broken")
+    port.launch("web", NEW)
+    account.clock.at(account.now + 300, port.faults.clear)
+    account.clock.at(account.now + 301, lambda: sweep_waiting_instances(account.runtime, account.now + 60))
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    assert (launch["status"], port.answers) == ("Succeeded", [(NEW, "CONTINUE")])
+
+
+# --- who dies half-way
+
+
+def test_who_dies_between_the_record_and_the_start_is_succeeded_when_the_message_comes_again() -> None:
+    account, port = scaling()
+    start, died = account.start, []
+
+    def die_once(deployment_id: str, generation: int) -> None:
+        if not died:
+            died.append(deployment_id)
+            raise RuntimeError("killed")
+        start(deployment_id, generation)
+
+    account.start = die_once  # type: ignore[method-assign]
+    port.launch("web", NEW)
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    assert died == [launch["deploymentId"]]
+    assert (launch["status"], port.answers) == ("Succeeded", [(NEW, "CONTINUE")])
+
+
+@pytest.mark.parametrize("call", ["complete", "finish"])
+def test_who_dies_around_the_end_is_succeeded_by_the_step_that_is_tried_again(call: str) -> None:
+    account, port = scaling()
+    died = []
+
+    def dying(name: str, holder: Any) -> Any:
+        real = getattr(holder, name)
+
+        def once(*args: Any, **given: Any) -> Any:
+            if not died:
+                died.append(name)
+                raise Killed(name)
+            return real(*args, **given)
+
+        return once
+
+    if call == "complete":
+        port.complete = dying("complete", port)  # type: ignore[method-assign]
+    else:
+        real = account.runtime.deployments.finish
+
+        def finish_and_die(*args: Any, **given: Any) -> Any:
+            done = real(*args, **given)
+            if not died:
+                died.append("finish")
+                raise Killed("finish")
+            return done
+
+        account.runtime.deployments.finish = finish_and_die  # type: ignore[method-assign]
+    port.launch("web", NEW)
+    run_together(account)
+    assert died == [call]
+    (launch,) = made_by(account, "autoscaling")
+    assert (launch["status"], port.answers) == ("Succeeded", [(NEW, "CONTINUE")])
+    assert account.hosts[NEW].runs.total() == 1
+
+
+def test_a_follow_up_whose_start_was_lost_is_started_when_the_step_is_tried_again() -> None:
+    account, port = scaling(2)
+    died: list[str] = []
+    create = account.runtime.deployments.create
+
+    def create_and_die(deployment: Any, **given: Any) -> Any:
+        made = create(deployment, **given)
+        if given.get("root") and not died:
+            died.append(made["deploymentId"])
+            raise Killed("create")
+        return made
+
+    account.runtime.deployments.create = create_and_die  # type: ignore[method-assign]
+    account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
+    account.clock.at(account.now + 5, lambda: port.launch("web", NEW))
+    run_together(account)
+    (follow,) = made_by(account, "CodeDeployAutoUpdate")
+    assert died == [follow["deploymentId"]]
+    assert (follow["status"], account.hosts[NEW].revision) == ("Succeeded", "v2.zip")
+
+
+def test_a_launch_that_somebody_stops_is_abandoned_and_nothing_is_rolled_back() -> None:
+    account, port = scaling()
+    port.launch("web", NEW, Host(online=False))
+    account.clock.at(
+        account.now + 60, lambda: account.stop(made_by(account, "autoscaling")[0]["deploymentId"], auto_rollback=True)
+    )
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    assert (launch["status"], port.answers) == ("Stopped", [(NEW, "ABANDON")])
+    assert made_by(account, "codeDeployRollback") == []
+    assert "one instance" in launch["rollback"]["rollbackMessage"]
+
+
+# --- warm pools
+
+
+def test_an_instance_is_deployed_to_on_its_way_into_the_pool_and_out_of_it_only_if_it_is_outdated() -> None:
+    account, port = scaling()
+    port.launch("web", NEW, Host(tags={"tidegate:managed": "true"}), Origin="EC2", Destination="WarmPool")
+    run_together(account)
+    assert (len(made_by(account, "autoscaling")), account.hosts[NEW].revision) == (1, "v1.zip")
+    port.launch("web", NEW, Origin="WarmPool", Destination="AutoScalingGroup")
+    run_together(account)
+    assert len(made_by(account, "autoscaling")) == 1, "it has the revision"
+    other = "i-0000000000000000b"
+    port.launch("web", other, Host(tags={"tidegate:managed": "true"}), Origin="EC2", Destination="WarmPool")
+    run_together(account)
+    deploy(account, "v2.zip")
+    assert account.hosts[other].revision == "v1.zip", "a deployment of the fleet leaves the pool alone"
+    port.launch("web", other, Origin="WarmPool", Destination="AutoScalingGroup")
+    run_together(account)
+    assert (len(made_by(account, "autoscaling")), account.hosts[other].revision) == (3, "v2.zip")
+    assert port.answers == 2 * [(NEW, "CONTINUE")] + 2 * [(other, "CONTINUE")]
+
+
+def test_an_instance_that_leaves_the_pool_for_good_goes_on_at_once() -> None:
+    account, port = scaling(terminationHookEnabled=True)
+    port.launch("web", NEW, Origin="EC2", Destination="WarmPool")
+    run_together(account)
+    port.end("web", NEW, Origin="WarmPool", Destination="EC2")
+    run_together(account)
+    assert made_by(account, "autoscalingTermination") == []
+    assert port.answers == 2 * [(NEW, "CONTINUE")]
+
+
+def test_a_lost_event_out_of_the_pool_is_found_by_the_sweep_as_such() -> None:
+    account, port = scaling()
+    port.launch("web", NEW, Origin="EC2", Destination="WarmPool")
+    run_together(account)
+    port.told = 0
+    port.launch("web", NEW, Origin="WarmPool", Destination="AutoScalingGroup")
+    assert sweep_waiting_instances(account.runtime, account.now + 60) == {"groups": 1, "continued": 1}
+    assert len(made_by(account, "autoscaling")) == 1
+
+
+# --- suspended processes
+
+
+def test_processes_are_suspended_before_the_first_instance_and_resumed_at_the_end() -> None:
+    account, port = scaling()
+    port.all["web"].suspended = {"AZRebalance"}
+    options = {"autoScalingGroupProcessesToSuspend": ["Terminate", "AZRebalance"]}
+    began = {}
+    account.before = lambda name, _state: began.setdefault(name, set(port.all["web"].suspended))
+    deployed = deploy(account, "v2.zip", ec2DeploymentOptions=options)
+    assert account.deployment(deployed)["status"] == "Succeeded"
+    assert port.calls == [("suspend", "web", ("Terminate",)), ("resume", "web", ("Terminate",))]
+    assert port.all["web"].suspended == {"AZRebalance"}, "somebody else's stays"
+
+
+def test_processes_that_cannot_be_suspended_fail_the_deployment_before_any_instance() -> None:
+    account, port = scaling()
+    port.faults["suspend"] = ScalingFault("AUTO_SCALING_IAM_ROLE_PERMISSIONS", "no right to SuspendProcesses")
+    options = {"autoScalingGroupProcessesToSuspend": ["Terminate"]}
+    deployed = deploy(account, "v2.zip", ec2DeploymentOptions=options)
+    found = account.deployment(deployed)
+    assert (found["status"], found["error"]["code"]) == ("Failed", "AUTO_SCALING_IAM_ROLE_PERMISSIONS")
+    assert {host.revision for host in account.hosts.values()} == {"v1.zip"}
+    assert port.calls == [("resume", "web", ("Terminate",))]
+
+
+def test_processes_that_cannot_be_resumed_fail_the_deployment() -> None:
+    account, port = scaling()
+    port.faults["resume"] = ScalingFault("AUTO_SCALING_CONFIGURATION", "no such group.")
+    options = {"autoScalingGroupProcessesToSuspend": ["Terminate"]}
+    deployed = deploy(account, "v2.zip", ec2DeploymentOptions=options)
+    found = account.deployment(deployed)
+    assert (found["status"], found["error"]["code"]) == ("Failed", "AUTO_SCALING_CONFIGURATION")
+    assert "by hand" in found["error"]["message"]
+    assert {host.revision for host in account.hosts.values()} == {"v2.zip"}

@@ -1,0 +1,75 @@
+"""What Auto Scaling answers when groups are copied and deleted; copies themselves are tested in the local cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from tidegate.gateways.errors import FleetFault, ThrottledError
+from tidegate.gateways.scaling_groups import ScalingGroups
+
+COPY = "CodeDeploy_prod_d-A1B2C3111"
+SOURCE = {"AutoScalingGroupName": "web", "MaxSize": 2, "AvailabilityZones": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("ValidationError", "AUTOSCALING_VALIDATION_ERROR"),
+        ("LimitExceeded", "RESOURCE_LIMIT_EXCEEDED"),
+        ("AccessDenied", "AUTO_SCALING_IAM_ROLE_PERMISSIONS"),
+    ],
+)
+def test_a_refusal_has_the_code_of_its_cause(
+    stubbed: Callable[[str], tuple[Any, Stubber]], error: str, code: str
+) -> None:
+    client, stub = stubbed("autoscaling")
+    stub.add_client_error("create_auto_scaling_group", error, "the launch template is gone")
+    with pytest.raises(FleetFault) as caught:
+        ScalingGroups(client).copy(SOURCE, COPY, "d-1")
+    assert caught.value.code == code
+    assert "copying the Auto Scaling group web" in caught.value.message
+
+
+def test_throttling_is_no_refusal(stubbed: Callable[[str], tuple[Any, Stubber]]) -> None:
+    client, stub = stubbed("autoscaling")
+    stub.add_client_error("describe_auto_scaling_groups", "Throttling", "Rate exceeded")
+    with pytest.raises(ThrottledError):
+        ScalingGroups(client).find("web")
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "told"),
+    [
+        ("Successful", "", ("", "")),
+        ("InProgress", "", ("", "")),
+        (
+            "Failed",
+            "You have exceeded your vCPU limit",
+            ("RESOURCE_LIMIT_EXCEEDED", "You have exceeded your vCPU limit"),
+        ),
+        ("Failed", "No such key pair", ("AUTO_SCALING_CONFIGURATION", "No such key pair")),
+    ],
+)
+def test_the_last_activity_tells_why_instances_do_not_come(
+    stubbed: Callable[[str], tuple[Any, Stubber]], status: str, message: str, told: tuple[str, str]
+) -> None:
+    client, stub = stubbed("autoscaling")
+    activity = {
+        "ActivityId": "1",
+        "AutoScalingGroupName": COPY,
+        "Cause": "a user request",
+        "StartTime": 1764000000.0,
+        "StatusCode": status,
+    } | ({"StatusMessage": message} if message else {})
+    stub.add_response("describe_scaling_activities", {"Activities": [activity]})
+    assert ScalingGroups(client).failure(COPY) == told
+
+
+def test_a_group_that_is_going_already_is_deleted(stubbed: Callable[[str], tuple[Any, Stubber]]) -> None:
+    client, stub = stubbed("autoscaling")
+    stub.add_client_error("delete_auto_scaling_group", "ScalingActivityInProgress", "wait")
+    ScalingGroups(client).delete("web")
