@@ -22,6 +22,7 @@ from tidegate.rollout.dispatch import worded
 from tidegate.rollout.projection import ended_events, merged_events, not_ended, pending_events
 from tidegate.rollout.traffic import fault_sightings, traffic_sightings
 from tidegate.runtime import Runtime, State, kept, step
+from tidegate.silence import messages, without_the_terminated
 from tidegate.store.errors import LedgerGoneError
 from tidegate.store.targets import TargetRow
 from tidegate.target_rows import target_row
@@ -46,7 +47,9 @@ def run(state: State, runtime: Runtime) -> State:
     rules = runtime.settings.rules(deployment)
     flights = to_look_at(loaded.ledger, signal.changed, state["pass"], rules, now)
     roster = runtime.ledgers.roster(deployment_id) if loaded.ledger.flights else Roster()
-    seen = sightings([f for f in flights if loaded.ledger.stage(f).kind.on_host], roster, deployment_id, runtime)
+    on_hosts = [flight for flight in flights if loaded.ledger.stage(flight).kind.on_host]
+    seen = sightings(on_hosts, roster, deployment_id, runtime)
+    seen = without_the_terminated(seen, on_hosts, roster, rules, now, runtime)
     traffic, fault = balancer_sightings(flights, loaded.ledger, roster, deployment, runtime)
     observed = observe(loaded.ledger, seen | traffic, rules, now)
     if fault is not None and observed.ledger.closing is None:
@@ -125,9 +128,10 @@ def target_rows(
     several = len(ledger.way) > 1 or len(ledger.current.stages) > 1
     known = runtime.targets.events(deployment["deploymentId"], [m.target_id for m in members]) if several else {}
     rows: list[TargetRow] = []
-    for change, member in zip(changes, members, strict=True):
+    texts = messages(changes, members, runtime)
+    for change, member, text in zip(changes, members, texts, strict=True):
         all_events = events_of(ledger.way, change.position) or deployment["events"]
-        message = worded(change.message, member)
+        message = worded(text, member)
         stage = ended_events(change.stage.events or deployment["events"], change.report, message)
         failed = change.outcome is Outcome.FAILED
         events = merged_events(known.get(member.target_id) or pending_events(all_events), stage, failed=failed)

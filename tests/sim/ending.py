@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: Ends of deployments that the world can bring about, by status.
 CODES = {
-    "Failed": {"HEALTH_CONSTRAINTS", "HEALTH_CONSTRAINTS_INVALID", "NO_INSTANCES", "TIMEOUT"},
+    "Failed": {"HEALTH_CONSTRAINTS", "HEALTH_CONSTRAINTS_INVALID", "NO_INSTANCES", "TIMEOUT", "AGENT_ISSUE"},
     "Stopped": {"MANUAL_STOP", "ALARM_ACTIVE"},
 }
 OUTCOMES = {2: "Succeeded", 3: "Failed", 4: "Skipped"}

@@ -46,6 +46,8 @@ def play(scenario: Scenario, without: frozenset[str] = frozenset(), *, traced: b
         check_end(world)
     except Violation as broken:
         violation = str(broken)
+    except AssertionError as broken:  # the machine's interpreter: an execution that has no end
+        violation = f"assertion: {broken}"
     finally:
         logging.disable(logging.NOTSET)
     met = Counter(f"fault: {name.partition(' #')[0]}" for name in chance.happened if " #" in name)

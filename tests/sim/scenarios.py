@@ -107,7 +107,8 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     roughness = dice.choice((0.0, 0.3, 0.3, 1.0, 1.0, 2.0))
     rates = {kind: min(1.0, rate * roughness * dice.choice((0, 0.5, 1, 1, 2))) for kind, rate in ROUGH.items()}
     env = {"TIDEGATE_PASSES_PER_EXECUTION": str(dice.choice((3, 10, 200, 200, 200)))}
-    fleet = tuple(_host(dice, number, count, last_good) for number in range(1, count + 1))
+    unwell = dice.choice((0.0, 0.03, 0.2))
+    fleet = tuple(_host(dice, number, count, last_good, unwell) for number in range(1, count + 1))
     wishes = []
     at = 0.0
     for number in range(1, dice.choice((1, 1, 2, 2, 3)) + 1):
@@ -116,11 +117,11 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     return Scenario(seed, fleet, tuple(wishes), balanced, last_good, rates, env)
 
 
-def _host(dice: random.Random, number: int, count: int, last_good: str) -> HostPlan:
+def _host(dice: random.Random, number: int, count: int, last_good: str, unwellness: float) -> HostPlan:
     healths = ("current", "current", "old", "unhealthy", "unknown", "never") if last_good else ("never", "unhealthy")
     bad = dice.random()
     failing = frozenset(key for key in ("v1.zip", "v2.zip", "v3.zip") if dice.random() < bad * 0.3)
-    unwell = dice.random() < 0.04
+    unwell = dice.random() < unwellness
     return HostPlan(
         target_id=f"i-{number:017x}",
         zone=ZONES[number * len(ZONES) // (count + 1)] if number % 7 else ZONES[0],

@@ -82,6 +82,11 @@ class Watch:
         self._world.tell(f"{target_id} begins '{order['stage']}' of {deployment_id}")
         self.require(self._world.now <= expires, 9, f"{target_id} ran an order of {deployment_id} that had expired")
         self.require(deployment_id in self.live, 9, f"{target_id} began {deployment_id} after its end")
+        cell = self._world.cells(deployment_id)[story.fleet.index(target_id)]
+        self.require(cell & 7 == 1, 9, f"{target_id} began {deployment_id} though it had been given up")
+        if order["events"][0] == "AfterBlockTraffic":
+            traffic = self._world.balancer.still_in((), [target_id])
+            self.require(not traffic, 4, f"{target_id} was worked on while its traffic was {traffic.get(target_id)}")
         for event in order["events"]:
             why = story.event(target_id, event)
             self.require(not why, 4, f"{deployment_id}: {why}")

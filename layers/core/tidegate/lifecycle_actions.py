@@ -129,6 +129,8 @@ def _make_way(known: Mapping[str, Any], action: LifecycleAction, runtime: Runtim
     with suppress(DeploymentCompletedError):
         runtime.deployments.request_stop(known["deploymentId"], now=runtime.clock(), auto_rollback=False, by=CALLER)
         runtime.signals.signal(known["deploymentId"])
+    # What runs on the instance may take longer than its time at the hook.
+    runtime.lifecycle_hooks.heartbeat(action.scaling_group, action.hook, action.instance_id, action.token)
     raise TryAgainError(f"Deployment {known['deploymentId']} of {action.instance_id} has to end first.")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from tidegate.ending import End, end_deployment, no_ledger
+from tidegate.follow_ups import follow_up
 from tidegate.model.deployment import TERMINAL, ErrorCode
 from tidegate.model.ledger import Closing
 from tidegate.rollout import judge
@@ -96,5 +97,5 @@ def _give_up(deployment: Mapping[str, Any], revival: Revival, runtime: Runtime) 
     elif closed.closing is None:
         closed = replace(closed, closing=Closing(end.status, end.code, end.reason, now))
     finished = end_deployment(own, loaded, closed, end, [revival.decision], runtime, now)
-    if finished.rollback_id:
-        runtime.executions.start(finished.rollback_id, 1)
+    if started := finished.rollback_id or follow_up(finished.deployment, runtime):
+        runtime.executions.start(started, 1)

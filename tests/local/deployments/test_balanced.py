@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import json
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 from tests.local.deployments.conftest import LIMITS, ROOT, Cloud, Group, ended, made_group, started, tidegate
+from tests.local.deployments.traffic import answers_well, ask, traffic
 
 pytestmark = pytest.mark.local
 
@@ -102,70 +100,41 @@ def address_of(cloud: Cloud, name: str) -> str:
     return next(str(each["address"]) for each in cloud.page("balancers") if each["name"] == name)
 
 
-def ask(address: str, path: str, timeout: float = 5) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(address, timeout=timeout)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
+def held_healthy(cloud: Cloud, arn: str) -> Callable[[], int]:
+    """Counts the targets that a target group holds for healthy."""
+
+    def count() -> int:
+        health = cloud.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+        return sum(row["TargetHealth"]["State"] == "healthy" for row in health)
+
+    return count
 
 
-class Watch:
-    """Asks without a pause in threads, until it is told to stop."""
-
-    def __init__(self, ask_once: Callable[[], None], threads: int, pause: float) -> None:
-        self._end = threading.Event()
-
-        def go_on() -> None:
-            while not self._end.wait(pause):
-                ask_once()
-
-        self._threads = [threading.Thread(target=go_on, daemon=True) for _ in range(threads)]
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        self._end.set()
-        for thread in self._threads:
-            thread.join(30)
+def answering(hosts: Iterable[dict[str, Any]]) -> Callable[[], int]:
+    """Counts the hosts whose application says that it is healthy."""
+    addresses = [f"{host['address']}:{PORT}" for host in hosts]
+    return lambda: sum(map(answers_well, addresses))
 
 
 def test_no_request_fails_and_the_minimum_holds_while_a_fleet_is_deployed_to(balanced_cloud: Cloud) -> None:
     cloud, name, keep = balanced_cloud, "rolling", 4
     arn = make_balancer(cloud, name)
     fleet = make_fleet(cloud, name, HOSTS, {"targetGroupInfoList": [{"name": name}]}, keep)
-    first = fleet.wait(fleet.deploy(webapp(fleet, "1")), 240)
+    first = fleet.wait(fleet.deploy(webapp(fleet, "1"), deploymentConfigName="CodeDeployDefault.AllAtOnce"), 240)
     assert first["status"] == "Succeeded", first
     address = address_of(cloud, name)
-    answers: Counter[str] = Counter()
-    fewest = [HOSTS]
 
-    def load() -> None:
-        try:
-            status, body = ask(address, "/")
-            answers[f"{status} {json.loads(body)['version']}" if status == 200 else str(status)] += 1
-        except (OSError, http.client.HTTPException) as error:
-            answers[repr(error)] += 1
-
-    def count_healthy() -> None:
-        health = cloud.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-        fewest[0] = min(fewest[0], sum(row["TargetHealth"]["State"] == "healthy" for row in health))
-
-    watches = [Watch(load, threads=3, pause=0.02), Watch(count_healthy, threads=1, pause=0.2)]
-    try:
+    with traffic(address, [held_healthy(cloud, arn), answering(fleet.hosts)]) as seen:
         second = fleet.deploy(webapp(fleet, "2"))
         info = fleet.wait(second, 300)
         time.sleep(0.5)
-    finally:
-        for watch in watches:
-            watch.stop()
 
-    assert info["status"] == "Succeeded", info
-    assert set(answers) == {"200 1", "200 2"}
-    assert sum(answers.values()) > 200
-    assert keep <= fewest[0] < HOSTS
+    assert info["status"] == "Succeeded", "\n".join(fleet.reasons(second))
+    assert (seen.failed, set(seen.versions)) == (0, {"1", "2"})
+    assert sum(seen.versions.values()) == seen.requests > 1000
+    assert seen.looks > 20
+    assert keep <= min(seen.fewest)
+    assert seen.fewest[0] < HOSTS
     for host in fleet.names:
         assert list(fleet.events(second, host)) == EVENTS
         assert set(fleet.events(second, host).values()) == {"Succeeded"}

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import json
 import time
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from tests.local.deployments.conftest import Cloud, Group, ended, started, tidegate
-from tests.local.deployments.test_balanced import BALANCED, Watch, address_of, ask, make_balancer, make_fleet, webapp
+from tests.local.deployments.test_balanced import (
+    BALANCED,
+    address_of,
+    answering,
+    held_healthy,
+    make_balancer,
+    make_fleet,
+    webapp,
+)
+from tests.local.deployments.traffic import ask, traffic
 
 pytestmark = pytest.mark.local
 
 NAME = "colours"
+HOSTS = 6
 STYLE = {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
 KEEP_FOR = {"action": "TERMINATE", "terminationWaitTimeInMinutes": 5}
 AT_ONCE = {"action": "TERMINATE", "terminationWaitTimeInMinutes": 0}
@@ -29,7 +37,7 @@ GREEN = {"tagFilters": [{"Key": "test-green", "Value": "yes", "Type": "KEY_AND_V
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("colours")
     parameters = itertools.chain.from_iterable(("--parameter", f"{k}={v}") for k, v in BALANCED.items())
-    up = tidegate(folder, "local", "up", "--hosts", "4", "--detach", *parameters)
+    up = tidegate(folder, "local", "up", "--hosts", str(2 * HOSTS), "--detach", *parameters)
     assert up.returncode == 0, up.stdout + up.stderr
     yield started(folder)
     ended(folder)
@@ -58,31 +66,22 @@ def labelled(fleet: Group, deployment_id: str, label: str) -> set[str]:
 
 @pytest.mark.long
 def test_traffic_goes_over_and_back_and_over_again_and_no_request_fails(cloud: Cloud) -> None:
-    make_balancer(cloud, NAME)
-    fleet = make_fleet(cloud, NAME, 2, {"targetGroupInfoList": [{"name": NAME}]}, 0)
-    blue, green = {host["id"] for host in cloud.hosts[:2]}, {host["id"] for host in cloud.hosts[2:]}
+    arn = make_balancer(cloud, NAME)
+    fleet = make_fleet(cloud, NAME, HOSTS, {"targetGroupInfoList": [{"name": NAME}]}, 0)
+    blue, green = {host["id"] for host in cloud.hosts[:HOSTS]}, {host["id"] for host in cloud.hosts[HOSTS:]}
     cloud.client("ec2").create_tags(Resources=sorted(green), Tags=[{"Key": "test-green", "Value": "yes"}])
     assert fleet.wait(fleet.deploy(webapp(fleet, "1")), 120)["status"] == "Succeeded"
     address = address_of(cloud, NAME)
-    answers: Counter[str] = Counter()
-
-    def load() -> None:
-        try:
-            status, body = ask(address, "/")
-            answers[f"{status} {json.loads(body)['version']}" if status == 200 else str(status)] += 1
-        except (OSError, http.client.HTTPException) as error:
-            answers[repr(error)] += 1
 
     def served() -> set[str]:
         """The versions that answer just now."""
         return {json.loads(ask(address, "/")[1])["version"] for _ in range(6)}
 
-    watch = Watch(load, threads=2, pause=0.02)
-    try:
+    with traffic(address, [held_healthy(cloud, arn), answering(cloud.hosts)]) as seen:
         change(fleet, WAIT, KEEP_FOR)
         over = fleet.deploy(webapp(fleet, "2"), targetInstances=GREEN)
         ready = fleet.until(over, lambda info: info["status"] == "Ready", 120)
-        assert ready["deploymentOverview"]["Ready"] == 2
+        assert ready["deploymentOverview"]["Ready"] == HOSTS
         assert served() == {"1"}
         assert (labelled(fleet, over, "Green"), labelled(fleet, over, "Blue")) == (green, blue)
         fleet.codedeploy.continue_deployment(deploymentId=over, deploymentWaitType="READY_WAIT")
@@ -99,12 +98,11 @@ def test_traffic_goes_over_and_back_and_over_again_and_no_request_fails(cloud: C
         change(fleet, GO_ON, AT_ONCE)
         again = fleet.wait(fleet.deploy(webapp(fleet, "3"), targetInstances=GREEN), 180)
         time.sleep(0.5)
-    finally:
-        watch.stop()
     assert again["status"] == "Succeeded", fleet.reasons(again["deploymentId"])
     assert served() == {"3"}
-    assert set(answers) <= {"200 1", "200 2", "200 3"}
-    assert sum(answers.values()) > 200
+    assert (seen.failed, set(seen.versions)) == (0, {"1", "2", "3"})
+    assert sum(seen.versions.values()) == seen.requests > 1000
+    assert min(seen.fewest) >= HOSTS
     reservations = cloud.client("ec2").describe_instances(InstanceIds=sorted(blue))["Reservations"]
     states = {each["State"]["Name"] for reservation in reservations for each in reservation["Instances"]}
     assert states <= {"shutting-down", "terminated"}

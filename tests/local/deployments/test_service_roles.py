@@ -20,6 +20,7 @@ PARAMETERS = {
     "ServiceRoleArns": ALLOWED,
     "ServiceRoleExternalId": "shop-17",
 }
+BALANCED = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
 OURS = {"AWS": "arn:aws:iam::123456789012:root"}
 
 
@@ -81,9 +82,16 @@ def test_roles_that_cannot_be_used(acting_cloud: Cloud) -> None:
         "elsewhere": (make_role(cloud, "deployer", rights), "IAM_ROLE_PERMISSIONS", "ServiceRoleArns"),
         "untrusting": (make_role(cloud, "tidegate-a", rights, codedeploys), "IAM_ROLE_PERMISSIONS", "trust policy"),
         "other-id": (make_role(cloud, "tidegate-b", rights, external_id="x"), "IAM_ROLE_PERMISSIONS", "trust policy"),
+        "alarmless": (make_role(cloud, "tidegate-d", rights), "IAM_ROLE_PERMISSIONS", "cloudwatch:DescribeAlarms"),
+        "balancerless": (make_role(cloud, "tidegate-e", rights), "IAM_ROLE_PERMISSIONS", "elasticloadbalancing:Desc"),
         "rightless": (make_role(cloud, "tidegate-c", ["s3:GetObject"]), "IAM_ROLE_PERMISSIONS", "DescribeInstances"),
     }
-    fleets = {name: with_role(cloud, name, role) for name, (role, _, _) in cases.items()}
+    put_alarm(cloud, "unseen")
+    settings: dict[str, dict[str, Any]] = {
+        "alarmless": {"alarmConfiguration": {"enabled": True, "alarms": [{"name": "unseen"}]}},
+        "balancerless": {"loadBalancerInfo": {"targetGroupInfoList": [{"name": "web"}]}, "deploymentStyle": BALANCED},
+    }
+    fleets = {name: with_role(cloud, name, role, **settings.get(name, {})) for name, (role, _, _) in cases.items()}
     begun = {name: fleet.deploy(fleet.push("x")) for name, fleet in fleets.items()}
     for name, (_, code, words) in cases.items():
         info = fleets[name].wait(begun[name], 180)

@@ -58,6 +58,7 @@ class Host:
     picked_up, takes : seconds; None: never
     answer_lost : its commands end without a result
     zone : its Availability Zone
+    state : EC2's word for it
     """
 
     fails: frozenset[str] = frozenset()
@@ -68,6 +69,7 @@ class Host:
     online: bool = True
     system: str = "linux"
     zone: str = ""
+    state: str = "running"
     tags: Mapping[str, str] = field(default_factory=lambda: {"Fleet": "demo", "tidegate:managed": "true"})
     records: dict[str, HostReport | None] = field(default_factory=dict)
     runs: Counter[str] = field(default_factory=Counter)
@@ -133,6 +135,9 @@ class Fleet:
 
     def described(self, instance_ids: Sequence[str]) -> list[Instance]:
         return [Instance(i, self.hosts[i].tags) for i in instance_ids if i in self.hosts]
+
+    def states(self, instance_ids: Sequence[str]) -> dict[str, str]:
+        return {each: self.hosts[each].state if each in self.hosts else "terminated" for each in instance_ids}
 
     # --- SSM
 

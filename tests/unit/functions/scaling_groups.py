@@ -191,8 +191,8 @@ def scaled(account: Account, *names: str, **info: Any) -> ScalingGroups:
     return port
 
 
-def run_together(account: Account) -> None:
-    """Run all executions side by side, until all have ended and nothing more is to come within a day."""
+def run_together(account: Account, beyond: float = 86_400) -> None:
+    """Run all executions side by side, until all have ended and nothing more is to come within ``beyond`` seconds."""
     walks: dict[str, tuple[Execution, Walk, Pause]] = {}
 
     def advance(name: str, execution: Execution, walk: Walk, answer: bool | None) -> None:
@@ -209,8 +209,9 @@ def run_together(account: Account) -> None:
         while account.queue:
             deployment_id, generation = account.queue.pop(0)
             name = f"{deployment_id}-{generation}"
+            account.executions[name].before = account.before
             advance(name, account.executions[name], account.executions[name].walk(), None)
-        until = min([pause.deadline for _, _, pause in walks.values()], default=account.now + 86_400)
+        until = min([pause.deadline for _, _, pause in walks.values()], default=account.now + beyond)
         idle = not account.pass_time_until(until, answered) and not walks
         for name, (execution, walk, pause) in list(walks.items()):
             done = bool(pause.token) and execution.is_answered(pause.token)

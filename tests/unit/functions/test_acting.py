@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.functions.test_balanced import balanced, deploy
+from tests.unit.functions.test_steps_failing import Failing
 from tests.unit.functions.world import ENV, Account, hosts
 
+from tidegate.gateways.service_roles import RolePermissionsError
 from tidegate.runtime import Runtime
 
 ALWAYS = {**ENV, "TIDEGATE_ACT_AS_SERVICE_ROLE": "always", "TIDEGATE_SERVICE_ROLE_EXTERNAL_ID": "shop-17"}
@@ -57,3 +60,25 @@ def test_the_stack_says_whether_roles_are_acted_as() -> None:
     assert Runtime(ENV).settings.service_roles.always is False
     settings = Runtime({**ALWAYS, "TIDEGATE_SERVICE_ROLE_ARNS": "arn:a,arn:b-*"}).settings.service_roles
     assert (settings.always, settings.allowed, settings.external_id) == (True, ("arn:a", "arn:b-*"), "shop-17")
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_right_that_is_lost_midway_ends_it_and_is_waited_for_within_the_drain(comes_back: bool) -> None:
+    """The instance is out of its target group then: it is given back as soon as the role may, until the limit."""
+    account, group = balanced(2)
+    began = account.now
+    account.ports["balancers"] = group
+    denied = RolePermissionsError("The service role r has no right to elasticloadbalancing:RegisterTargets.")
+    until = began + 600 if comes_back else began + 1e6
+    account.wrap(
+        lambda name, port: Failing(port, "allow", denied, lambda: account.now < until) if name == "balancers" else port
+    )
+    deployed = deploy(account)
+    item = account.deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Failed", "IAM_ROLE_PERMISSIONS")
+    assert item["error"]["message"].startswith(str(denied))
+    assert group.healthy() == (2 if comes_back else 1)
+    assert sorted(account.statuses(deployed).values()) == (
+        ["Skipped", "Succeeded"] if comes_back else ["Failed", "Skipped"]
+    )
+    assert item["completeTime"] - began < 1200 + 300

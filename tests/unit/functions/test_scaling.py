@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from functions.sweep_deployments import app as sweep_deployments
 from tests.unit.functions.hosts import Host
 from tests.unit.functions.machine import Killed
 from tests.unit.functions.scaling_groups import GROUP_ID, ScalingGroups, run_together, scaled
 from tests.unit.functions.target_groups import TargetGroup
+from tests.unit.functions.test_sweep import never_running
 from tests.unit.functions.world import Account, hosts
 
 from tidegate.model.scaling import ScalingFault
@@ -368,6 +370,21 @@ def test_a_launch_that_somebody_stops_is_abandoned_and_nothing_is_rolled_back() 
     assert "one instance" in launch["rollback"]["rollbackMessage"]
 
 
+def test_what_only_sweeps_can_end_is_answered_and_followed_up_too() -> None:
+    account, port = scaling(2)
+    account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
+    account.clock.at(account.now + 5, lambda: port.launch("web", NEW))
+    never_running(account, {"FinishDeployment"})
+    for _ in range(40):
+        run_together(account, 300)
+        sweep_deployments.run({}, account.runtime)
+    (launch,) = made_by(account, "autoscaling")
+    (follow,) = made_by(account, "CodeDeployAutoUpdate")
+    assert [each["status"] for each in (made_by(account, "user")[-1], launch, follow)] == 3 * ["Succeeded"]
+    assert port.answers == [(NEW, "CONTINUE")]
+    assert account.hosts[NEW].revision == "v2.zip"
+
+
 # --- warm pools
 
 
@@ -422,6 +439,7 @@ def test_processes_are_suspended_before_the_first_instance_and_resumed_at_the_en
     deployed = deploy(account, "v2.zip", ec2DeploymentOptions=options)
     assert account.deployment(deployed)["status"] == "Succeeded"
     assert port.calls == [("suspend", "web", ("Terminate",)), ("resume", "web", ("Terminate",))]
+    assert (began["SelectTargets"], began["PickBatch"]) == ({"AZRebalance"}, {"AZRebalance", "Terminate"})
     assert port.all["web"].suspended == {"AZRebalance"}, "somebody else's stays"
 
 

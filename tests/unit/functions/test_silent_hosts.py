@@ -9,6 +9,8 @@ import pytest
 from tests.unit.functions.hosts import Host
 from tests.unit.functions.world import Account, hosts
 
+from tidegate.gateways.errors import DeniedError
+
 ALL = ("HOST_COUNT", 0)
 
 
@@ -51,6 +53,67 @@ def test_a_single_answer_or_another_reason_makes_it_the_health_of_the_fleet(beha
     deployed = account.deploy("v1.zip", ALL)
     item = account.run().deployment(deployed)
     assert (item["status"], item["error"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
+
+
+def ended_by_ec2(account: Account, target_id: str, state: str) -> None:
+    account.hosts[target_id] = replace(account.hosts[target_id], state=state, online=False, picked_up=None)
+
+
+def why(account: Account, deployment_id: str, target_id: str) -> str:
+    events = account.targets(deployment_id)[target_id]["lifecycleEvents"]
+    return str(next(each for each in events if each["status"] == "Failed")["diagnostics"]["message"])
+
+
+def test_an_instance_terminated_at_work_fails_when_a_silent_one_would_and_says_so() -> None:
+    """Its command would run for SSM until the stage's time is over, here 19 minutes."""
+    account = Account(hosts(3, takes=10), TIDEGATE_HOST_EVENT_SECONDS="300")
+    first, rest = "i-00000000000000001", ["i-00000000000000002", "i-00000000000000003"]
+    account.hosts[first].takes = None
+    deployed = account.deploy("v1.zip", ("HOST_COUNT", 0))
+    begun = account.now
+    account.clock.at(account.now + 20, lambda: ended_by_ec2(account, first, "shutting-down"))
+    item = account.run().deployment(deployed)
+    assert item["status"] == "Succeeded"
+    assert account.now - begun < 120 + 65
+    assert why(account, deployed, first).startswith("The instance was terminated (Amazon EC2)")
+    assert {account.statuses(deployed)[each] for each in rest} == {"Succeeded"}
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("terminated", "The instance was terminated (Amazon EC2)"),
+        ("stopped", "The instance is stopped (Amazon EC2): start it"),
+        ("running", "The instance's SSM agent was not reachable for 2 min"),
+    ],
+)
+def test_an_instance_that_is_never_reached_says_what_ec2_knows_of_it(state: str, words: str) -> None:
+    account = Account(hosts(2))
+    ended_by_ec2(account, "i-00000000000000002", state)
+    deployed = account.deploy("v1.zip", ALL)
+    assert account.run().deployment(deployed)["overview"]["Failed"] == 1
+    assert why(account, deployed, "i-00000000000000002").startswith(words)
+
+
+def test_where_ec2_cannot_be_asked_the_reason_is_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account(hosts(2))
+    ended_by_ec2(account, "i-00000000000000002", "terminated")
+
+    def denied(_ids: object) -> Any:
+        raise DeniedError("describing instances: UnauthorizedOperation")
+
+    monkeypatch.setattr(account.fleet, "states", denied)
+    deployed = account.deploy("v1.zip", ALL)
+    account.run()
+    assert "SSM agent was not reachable" in why(account, deployed, "i-00000000000000002")
+
+
+def test_nobody_asks_ec2_while_all_goes_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account(hosts(3, fails=frozenset({"v2.zip"})))
+    monkeypatch.setattr(account.fleet, "states", None)
+    for name in ("v1.zip", "v2.zip"):
+        account.deploy(name, ALL)
+        account.run()
 
 
 def test_a_late_host_finds_its_order_expired_and_runs_nothing() -> None:

@@ -206,6 +206,16 @@ def test_many_instances_are_described_some_at_a_time(stub_ec2: tuple[Any, Stubbe
     assert found == [each for each in ids if each != "i-0300"]
 
 
+def test_states_of_instances_and_those_that_ec2_has_forgotten(fleet: Fleet) -> None:
+    ids = [fleet.add(name, Role=name) for name in ("up", "halted", "ended")]
+    fleet.client.stop_instances(InstanceIds=[ids[1]])
+    fleet.client.terminate_instances(InstanceIds=[ids[2]])
+    forgotten = "i-0123456789abcdef0"
+    states = Instances(fleet.cloud).states([*ids, forgotten])
+    assert states == dict(zip([*ids, forgotten], ["running", "stopped", "terminated", "terminated"], strict=True))
+    assert Instances(fleet.cloud).states([]) == {}
+
+
 def test_an_account_without_ec2_is_told_so(stub_ec2: tuple[Any, Stubber]) -> None:
     client, stub = stub_ec2
     stub.add_client_error("describe_instances", "OptInRequired", "You are not subscribed to this service.", 403)

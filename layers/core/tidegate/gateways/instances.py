@@ -101,6 +101,15 @@ class Instances:
             found |= self._matching({"Name": "instance-id", "Values": values})
         return [found[each] for each in instance_ids if each in found]
 
+    def states(self, instance_ids: Sequence[str]) -> dict[str, str]:
+        """EC2's state of instances by id; one that it has forgotten, an hour or so after its end, is ``terminated``."""
+        found = dict.fromkeys(instance_ids, "terminated")
+        for start in range(0, len(instance_ids), _MOST_VALUES):
+            values = list(instance_ids[start : start + _MOST_VALUES])
+            rows = self._rows([{"Name": "instance-id", "Values": values}])
+            found |= {row["InstanceId"]: row["State"]["Name"] for row in rows}
+        return found
+
     def _tagged(self, group: Mapping[str, Any]) -> dict[str, Instance]:
         flat: Sequence[Mapping[str, str]] = group.get("ec2TagFilters") or ()
         if flat:
@@ -121,15 +130,17 @@ class Instances:
 
     def _matching(self, wanted: FilterTypeDef) -> dict[str, Instance]:
         found: dict[str, Instance] = {}
-        with translated("describing instances"), _subscribed():
-            pages = self._client("ec2").get_paginator("describe_instances")
-            for page in pages.paginate(Filters=[{"Name": "instance-state-name", "Values": _STATES}, wanted]):
-                for reservation in page["Reservations"]:
-                    for row in reservation.get("Instances", ()):
-                        tags = {tag["Key"]: tag["Value"] for tag in row.get("Tags", ())}
-                        zone = row.get("Placement", {}).get("AvailabilityZone", "")
-                        found[row["InstanceId"]] = Instance(row["InstanceId"], tags, zone)
+        for row in self._rows([{"Name": "instance-state-name", "Values": _STATES}, wanted]):
+            tags = {tag["Key"]: tag["Value"] for tag in row.get("Tags", ())}
+            zone = row.get("Placement", {}).get("AvailabilityZone", "")
+            found[row["InstanceId"]] = Instance(row["InstanceId"], tags, zone)
         return found
+
+    def _rows(self, filters: list[FilterTypeDef]) -> list[Mapping[str, Any]]:
+        """EC2's descriptions of the instances that match."""
+        with translated("describing instances"), _subscribed():
+            pages = self._client("ec2").get_paginator("describe_instances").paginate(Filters=filters)
+            return [row for page in pages for each in page["Reservations"] for row in each.get("Instances", ())]
 
 
 @contextmanager

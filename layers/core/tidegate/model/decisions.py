@@ -72,6 +72,7 @@ class Sight(StrEnum):
     WAITING = "waiting"  # not picked up by the host
     RUNNING = "running"
     ANSWERED = "answered"  # with a result that the host printed
+    GONE = "gone"  # the instance is terminated; no answer will come
     UNANSWERED = "unanswered"  # ended without a result: unknown, never "free to schedule again"
 
 

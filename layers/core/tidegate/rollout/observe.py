@@ -125,7 +125,7 @@ class _Pass:
         if not self.ledger.stage(flight).kind.on_host:
             self._traffic_seen(flight, position, sighting, age > limit)
             return
-        if sighting.sight is not Sight.WAITING:
+        if sighting.sight not in (Sight.WAITING, Sight.GONE):
             self.silent = False
         match sighting.sight:
             case Sight.ANSWERED if sighting.report is not None:
@@ -133,6 +133,8 @@ class _Pass:
             case Sight.WAITING if age > self.rules.undelivered_after:
                 self._cancel(flight, position)
                 self._fail(flight, position, self._undelivered())
+            case Sight.GONE:
+                self._fail(flight, position, sighting.detail)
             case Sight.UNANSWERED:
                 self._unknown(flight, position, sighting.detail, again=flight.asked < self.rules.most_asks)
             case Sight.RUNNING if age > limit:

@@ -1,0 +1,147 @@
+"""Faults put into the real code by name, to see that the simulation finds them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A piece of a function's source in place of another.
+
+    Attributes
+    ----------
+    where : ``module:function`` or ``module:Class.method``
+    old, new : the piece as it stands there, once, and what takes its place
+    """
+
+    name: str
+    where: str
+    old: str
+    new: str
+
+    def apply(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Put it into the code, wherever the function is known by name."""
+        module_name, _, path = self.where.partition(":")
+        module = importlib.import_module(module_name)
+        owner: Any = module
+        *outer, name = path.split(".")
+        for part in outer:
+            owner = getattr(owner, part)
+        original = getattr(owner, name)
+        source = textwrap.dedent(inspect.getsource(original))
+        assert source.count(self.old) == 1, f"{self.name}: {self.old!r} stands {source.count(self.old)} times in {path}"
+        made: dict[str, Any] = {}
+        code = "from __future__ import annotations\n" + source.replace(self.old, self.new)
+        exec(compile(code, f"<{self.name}>", "exec"), vars(module), made)
+        if outer:
+            monkeypatch.setattr(owner, name, made[name])
+            return
+        for other in list(sys.modules.values()):
+            if getattr(other, "__name__", "").startswith(("tidegate.", "functions.")):
+                for alias in [alias for alias, value in vars(other).items() if value is original]:
+                    monkeypatch.setattr(other, alias, made[name])
+
+
+_CORE, _STORE = "tidegate.rollout", "tidegate.store"
+MUTATIONS = (
+    Mutation("one too many out", f"{_CORE}.pick:room", "minimum - census.in_flight", "minimum + 1 - census.in_flight"),
+    Mutation(
+        "one healthy host too many out",
+        f"{_CORE}.pick:room",
+        "census.available - minimum",
+        "census.available + 1 - minimum",
+    ),
+    Mutation(
+        "minimum rounded down", f"{_CORE}.plan:minimum_healthy", "-(-total * value // 100)", "total * value // 100"
+    ),
+    Mutation("order without health", f"{_CORE}.plan:origin", "if not candidate.healthy:", "if candidate.healthy:"),
+    Mutation(
+        "zones without a minimum",
+        f"{_CORE}.way:zone_legs",
+        "keep=(Constraint(0, total, minimum), own)",
+        "keep=(Constraint(0, total, minimum),)",
+    ),
+    Mutation("zones not watched", f"{_CORE}.way:zone_legs", "wait=zonal.wait_before(number)", "wait=None"),
+    Mutation("end before hosts have answered", f"{_CORE}.judge:_closing_verdict", "census.in_flight == 0", "True"),
+    Mutation(
+        "no answer taken for success",
+        f"{_CORE}.observe:_Pass._answered",
+        'report.status == "Succeeded"',
+        'report.status != "Failed"',
+    ),
+    Mutation(
+        "free to schedule again",
+        f"{_CORE}.observe:_Pass._fresh_flights",
+        "(Purpose.REPORT, stage, asked)",
+        "(Purpose.RUN, stage, asked)",
+    ),
+    Mutation("drain not waited for", f"{_CORE}.traffic:traffic_sightings", "if target_id in left", "if not target_id"),
+    Mutation("heartbeat of an hour", f"{_CORE}.judge:next_look", "return min(look + 1", "return 3600 + min(look + 1"),
+    Mutation(
+        "failed host noted healthy",
+        f"{_STORE}.targets:Targets._health",
+        '"healthy": succeeded, **',
+        '"healthy": True, **',
+    ),
+    Mutation("forgotten lock", f"{_STORE}.deployments:Deployments.create", ', AttributeAbsent("live"))', ")"),
+    Mutation(
+        "lock lost to a rollback",
+        f"{_STORE}.endings:Ending._of_group",
+        'changes["live"], remove = self.rollback["deploymentId"], ()',
+        "pass",
+    ),
+    Mutation("lock never released", f"{_STORE}.endings:Ending._of_group", '("live",)', "()"),
+    Mutation(
+        "two writers of the ledger",
+        f"{_STORE}.ledgers:Ledgers.commit",
+        'Equals("version", before.version),',
+        'Equals("SK", "LEDGER"),',
+    ),
+    Mutation(
+        "decisions overwritten", f"{_STORE}.ledgers:number_decisions", "decisions=first + len(puts)", "decisions=first"
+    ),
+    Mutation(
+        "stop lost",
+        f"{_STORE}.deployments:Deployments.request_stop",
+        'set_if_absent={"stop": stop}',
+        'set_if_absent={"stopped": stop}',
+    ),
+    Mutation("skipped recheck before a batch", "functions.pick_batch.app:run", 'deployment.get("stop")', "False"),
+    Mutation(
+        "sent though somebody has stopped it", "functions.send_commands.app:send_all", 'deployment.get("stop")', "False"
+    ),
+    Mutation("sent again after a death", "functions.send_commands.app:send_all", "earlier.get(comment, ())", "()"),
+    Mutation(
+        "order not expiring",
+        "functions.send_commands.app:publish",
+        '.json", order, delivery)',
+        '.json", order, delivery + 3600)',
+    ),
+    Mutation(
+        "report forgotten",
+        "functions.evaluate_health.app:write_rows",
+        "[row for row, end in zip(rows, done, strict=True) if end]",
+        "[]",
+    ),
+    Mutation("end told twice", "tidegate.ending:_tell", "if before.ledger.settled:", "if not before:"),
+    Mutation(
+        "skipped targets not shown",
+        "tidegate.ending:end_deployment",
+        "runtime.targets.show(deployment_id, skipped, now)",
+        "pass",
+    ),
+    Mutation(
+        "rollback to the failed revision",
+        f"{_STORE}.deployment_items:rollback_deployment",
+        '"revisionKey": last_good["revisionKey"]',
+        '"revisionKey": failed["revisionKey"]',
+    ),
+)
