@@ -80,7 +80,7 @@ class Fleet:
         with self._lock:
             if len(self._hosts) + count > MOST_HOSTS:
                 raise HostError(
-                    f"{len(self._hosts)} local hosts run and {count} more are wanted, but a local cloud has at most "
+                    f"{len(self._hosts)} local hosts run and {count} more are wanted, but the limit of a local cloud is "
                     f"{MOST_HOSTS}: end some first"
                 )
             names = [f"host-{self._named + number + 1}" for number in range(count)]
