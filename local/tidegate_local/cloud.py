@@ -50,6 +50,7 @@ class Options:
     """What a local cloud is started with; ``groups`` are Auto Scaling groups, with their desired capacity."""
 
     hosts: int = 0
+    recorded_hosts: int = 0
     groups: Mapping[str, int] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class Options:
         """The options as JSON holds them, for comparing."""
         return {
             "hosts": self.hosts,
+            "recorded_hosts": self.recorded_hosts,
             "groups": dict(self.groups),
             "tags": dict(self.tags),
             "parameters": dict(self.parameters),
@@ -145,7 +147,7 @@ class LocalCloud:
         self.hosting = Hosting(
             self.directory, self.events.emit, self.options.rerooted, self.clients.admin, self.server.url
         )
-        self.hosting.begin(self.options.hosts, self.options.tags)
+        self.hosting.begin(self.options.hosts, self.options.tags, self.options.recorded_hosts)
         stack = self._provision()
         self._open_door(stack)
         for feed in stack.mappings:

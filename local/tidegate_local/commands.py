@@ -16,7 +16,7 @@ from rich.table import Table
 
 from tidegate_local import control
 from tidegate_local.control import ControlError
-from tidegate_local.limits import MOST_HOSTS
+from tidegate_local.limits import MOST_HOSTS, MOST_RECORDED
 from tidegate_local.state import State
 
 app = typer.Typer(
@@ -75,6 +75,12 @@ def up(
     hosts: Annotated[
         int | None, typer.Option(min=0, max=MOST_HOSTS, help=f"Number of local hosts [{_DEFAULT_HOSTS}]")
     ] = None,
+    recorded_hosts: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=MOST_RECORDED, help="Number of hosts more that run nothing and answer what was recorded"
+        ),
+    ] = None,
     asg: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=N", help="Auto Scaling group to make, with N instances that are hosts too"),
@@ -91,6 +97,7 @@ def up(
     folder = control.directory()
     asked = {
         "hosts": hosts,
+        "recorded_hosts": recorded_hosts,
         "groups": _groups(asg or []) or None,
         "tags": _pairs("--tag", tag or []) or None,
         "parameters": _pairs("--parameter", parameter or []) or None,
@@ -150,6 +157,8 @@ def _show_ready(state: State) -> None:
     _OUT.print(f"  AWS    {state.environment['AWS_ENDPOINT_URL']}")
     kinds = sorted({host["isolation"] for host in state.hosts})
     _OUT.print(f"  hosts  {len(state.hosts)}" + (f" (isolation: {', '.join(kinds)})" if kinds else ""))
+    if recorded := state.options.get("recorded_hosts"):
+        _OUT.print(f"  and    {recorded} recorded hosts, which run nothing")
     for name, number in state.options.get("groups", {}).items():
         _OUT.print(f"  group  {name} (Auto Scaling, {number} of these hosts)")
     if "folder" in kinds:

@@ -58,14 +58,16 @@ class Hosting:
         """Why load balancers are forwarded in plain Python; empty where haproxy does it."""
         return self._balancers.missing
 
-    def begin(self, count: int, tags: Mapping[str, str]) -> None:
-        """Start hosts, in a thread."""
+    def begin(self, count: int, tags: Mapping[str, str], recorded: int = 0) -> None:
+        """Start hosts, in a thread; and have so many that only answer what was recorded."""
 
         def start() -> None:
             try:
                 make_host_role(self._client)
                 for host in self.fleet.start(count, {ssm.OPT_IN_TAG: "true", **tags}, ssm.register_instance):
                     self._tell_of_itself(host)
+                if recorded:
+                    self.fleet.recorded = ssm.register_recorded(recorded, tags)
             except BaseException as error:
                 self._failure = error
 

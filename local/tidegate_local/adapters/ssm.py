@@ -17,6 +17,7 @@ from moto.ssm.responses import SimpleSystemManagerResponse
 
 from tidegate_local.adapters.ssm_hybrid import HybridNodes
 from tidegate_local.hosts import Fleet, LocalHost
+from tidegate_local.hosts.recorded import RecordedHost
 from tidegate_local.hosts.runcommand import (
     RUN_SHELL_SCRIPT,
     Document,
@@ -60,7 +61,10 @@ def install(
         _service.close()
     _hybrid = hybrid = HybridNodes(account)
     _service = RunCommand(
-        hosts=lambda: [host for host in fleet.hosts if not _is_hybrid(host.id) or hybrid.knows(host.id)],
+        hosts=lambda: [
+            *(host for host in fleet.hosts if not _is_hybrid(host.id) or hybrid.knows(host.id)),
+            *fleet.recorded,
+        ],
         tags_of=lambda instance_id: tags_of(instance_id, account, region),
         emit=emit,
         account=account,
@@ -128,6 +132,25 @@ def register_instance(
     instance_id = str(reservation.instances[0].id)
     set_address(instance_id, address, account, region)
     return instance_id
+
+
+def register_recorded(
+    count: int, tags: Mapping[str, str], account: str = ACCOUNT, region: str = REGION
+) -> list[RecordedHost]:
+    """Make so many EC2 instances at once that only answer what was recorded."""
+    carried = {OPT_IN_TAG: "true", **tags}
+    reservation = ec2_backends[account][region].run_instances(
+        _IMAGE,
+        count,
+        None,
+        [],
+        instance_type="t3.micro",
+        is_instance_type_default=False,
+        region_name=region,
+        tags={"instance": carried},
+    )
+    ids = [str(instance.id) for instance in reservation.instances]
+    return [RecordedHost(each, f"recorded-{n}", carried) for n, each in enumerate(ids, 1)]
 
 
 def zone_of(name: str, region: str = REGION) -> str:
@@ -274,13 +297,18 @@ def describe_instance_information(response: SimpleSystemManagerResponse) -> Acti
     found = [
         shown
         for shown in (_node(host, service.now()) for host in service.hosts())
-        if all(node_matches(shown, service.tags_of(shown["InstanceId"]), key, values) for key, values in wanted)
+        if all(node_matches(shown, _tags_for(key, shown, service), key, values) for key, values in wanted)
     ]
     rows, token = page(found, lambda shown: str(shown["InstanceId"]), *_page_wanted(response), default=10)
     return ActionResult(_paged("InstanceInformationList", rows, token))
 
 
-def _node(host: LocalHost, now: datetime) -> dict[str, Any]:
+def _tags_for(key: str, shown: Mapping[str, Any], service: RunCommand) -> Mapping[str, str]:
+    """A node's tags, where a filter asks for them: moto looks through those of all instances for one."""
+    return service.tags_of(shown["InstanceId"]) if key.startswith("tag") else {}
+
+
+def _node(host: LocalHost | RecordedHost, now: datetime) -> dict[str, Any]:
     shown = node(host, now)
     return shown | hybrid_nodes().shown(host.id) if _is_hybrid(host.id) else shown
 

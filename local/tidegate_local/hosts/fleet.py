@@ -17,6 +17,7 @@ import tidegate_local
 from tidegate_local.hosts import wire
 from tidegate_local.hosts.host import LocalHost
 from tidegate_local.hosts.isolation import HostError, Isolation
+from tidegate_local.hosts.recorded import RecordedHost
 from tidegate_local.limits import MOST_HOSTS
 
 #: Makes an instance known to the local cloud: name, tags and address in, EC2 instance id out.
@@ -50,6 +51,8 @@ class Fleet:
         self._keeper: _KeeperLink | None = None
         self._lock = threading.RLock()
         self._hosts: list[LocalHost] = []
+        #: Nodes that only answer what was recorded; nothing of them is started or ended here.
+        self.recorded: list[RecordedHost] = []
         self._named = 0  # names are never used again, addresses are
         #: Why a better isolation was not possible, one sentence each.
         self.refusals: list[str] = []

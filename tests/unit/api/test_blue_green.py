@@ -37,6 +37,14 @@ def refused(world: World, operation: str, deployment_id: str, **given: Any) -> s
     return caught.value.code.removesuffix("Exception")
 
 
+def test_a_configuration_by_zones_is_for_deployments_in_place(colours: World) -> None:
+    minimum = {"type": "HOST_COUNT", "value": 0}
+    colours.call("CreateDeploymentConfig", deploymentConfigName="mine", minimumHealthyHosts=minimum, zonalConfig={})
+    with pytest.raises(Refused, match=r"'mine' goes from one Availability Zone .* without zones") as caught:
+        colours.deploy(targetInstances={"tagFilters": GREEN}, deploymentConfigName="mine")
+    assert caught.value.code == "InvalidInputException"
+
+
 def test_the_replacement_instances_are_taken_and_shown(colours: World) -> None:
     given = {"ec2TagSet": {"ec2TagSetList": [[{"Key": "Green"}]]}, "autoScalingGroups": ["next"]}
     info = colours.info(colours.deploy(targetInstances=given))

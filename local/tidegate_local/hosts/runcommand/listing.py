@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from tidegate_local.hosts.host import LocalHost
+from tidegate_local.hosts.recorded import RecordedHost
 from tidegate_local.hosts.runcommand.errors import RunCommandError
 from tidegate_local.hosts.runcommand.model import TERMINAL, Command
 
@@ -62,7 +63,7 @@ def _time(text: str) -> datetime:
         ) from error
 
 
-def node(host: LocalHost, now: datetime) -> dict[str, Any]:
+def node(host: LocalHost | RecordedHost, now: datetime) -> dict[str, Any]:
     """A host as an InstanceInformation."""
     return {
         "InstanceId": host.id,

@@ -16,14 +16,19 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from tidegate_local.hosts.host import LocalHost
+from tidegate_local.hosts.recorded import RecordedHost
 from tidegate_local.hosts.runcommand.delivery import AGENT_WORKERS, Delivery
 from tidegate_local.hosts.runcommand.documents import Document
 from tidegate_local.hosts.runcommand.errors import RunCommandError
 from tidegate_local.hosts.runcommand.events import command_event, invocation_event
 from tidegate_local.hosts.runcommand.faults import Faults
 from tidegate_local.hosts.runcommand.model import Command, Invocation, Plugin
+from tidegate_local.hosts.runcommand.replay import Replay
 
 MAX_INSTANCE_IDS = 50
+
+#: What a command can be sent to.
+Node = LocalHost | RecordedHost
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -56,7 +61,7 @@ class RunCommand:
 
     def __init__(
         self,
-        hosts: Callable[[], Sequence[LocalHost]],
+        hosts: Callable[[], Sequence[Node]],
         tags_of: Callable[[str], Mapping[str, str]],
         emit: Callable[[dict[str, Any]], None],
         account: str,
@@ -75,6 +80,7 @@ class RunCommand:
         self._commands: dict[str, Command] = {}
         self._workers: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(AGENT_WORKERS))
         self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._replay = Replay(self)
         self._teller = threading.Thread(target=self._tell, name="ssm-events", daemon=True)
         self._teller.start()
 
@@ -157,7 +163,7 @@ class RunCommand:
         self._events.put(None)
         self._teller.join()
 
-    def _chosen(self, request: Request) -> list[LocalHost]:
+    def _chosen(self, request: Request) -> list[Node]:
         known = {host.id: host for host in self.hosts()}
         ids = list(request.instance_ids)
         if len(ids) > MAX_INSTANCE_IDS:
@@ -173,10 +179,10 @@ class RunCommand:
             raise RunCommandError("ValidationException", "give InstanceIds or Targets")
         return [known[instance_id] for instance_id in ids] or self._targeted(request.targets, known.values())
 
-    def _targeted(self, targets: Sequence[Mapping[str, Any]], hosts: Iterable[LocalHost]) -> list[LocalHost]:
+    def _targeted(self, targets: Sequence[Mapping[str, Any]], hosts: Iterable[Node]) -> list[Node]:
         return [host for host in hosts if all(self._is_target(host, target) for target in targets)]
 
-    def _is_target(self, host: LocalHost, target: Mapping[str, Any]) -> bool:
+    def _is_target(self, host: Node, target: Mapping[str, Any]) -> bool:
         key, values = str(target["Key"]), list(target.get("Values") or ())
         if key.lower() == "instanceids":
             return host.id in values
@@ -186,7 +192,10 @@ class RunCommand:
             return any(value in self.tags_of(host.id) for value in values)
         raise RunCommandError("InvalidParameters", f"target key {key!r}: use InstanceIds, tag:NAME or tag-key")
 
-    def _deliver(self, command: Command, invocation: Invocation, host: LocalHost) -> None:
+    def _deliver(self, command: Command, invocation: Invocation, host: Node) -> None:
+        if isinstance(host, RecordedHost):
+            self._replay.deliver(command, invocation, host)
+            return
         delivery = Delivery(
             self, command, invocation, host, self._workers[host.id], self.faults.at(host.id), self._region
         )
