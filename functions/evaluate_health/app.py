@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 from tidegate.gateways.errors import BalancerFault
 from tidegate.interruptions import interruption
 from tidegate.lifecycle_actions import keep_waiting
-from tidegate.model.balancers import from_items
+from tidegate.model.balancers import Balancer, from_items
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
 from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
 from tidegate.model.legs import StageKind, WaitKind, events_of
@@ -104,7 +104,7 @@ def balancer_sightings(
     """
     seen: dict[int, Sighting] = {}
     closing: Closing | None = None
-    asks = {
+    asks: dict[StageKind, Callable[[Sequence[Balancer], Sequence[str]], Mapping[str, str]]] = {
         StageKind.BLOCK: runtime.balancers.still_in,
         StageKind.ALLOW: runtime.balancers.not_healthy,
         StageKind.TERMINATE: lambda _balancers, ids: runtime.terminations.left(ids),
