@@ -17,6 +17,7 @@ ROUGH = {
     "killed after a call": 1 / 120,
     "throttled": 1 / 90,
     "slow call": 1 / 60,
+    "execution aborted": 1 / 300,
     "taken for dead, but goes on": 1 / 25,
     # events
     "event lost": 1 / 5,
@@ -29,8 +30,6 @@ ROUGH = {
     "host is late": 1 / 25,
     "answer lost": 1 / 15,
     "cancel ignored": 1 / 2,
-    # users
-    "second deployment refused": 1 / 6,
     # balancers, each time a target comes or goes
     "target stays unhealthy": 1 / 60,
     "drains slowly": 1 / 20,
@@ -81,6 +80,7 @@ class Scenario:
     last_good: str
     rates: dict[str, float]
     env: dict[str, str] = field(default_factory=dict)
+    patience: int = 5  # tries of a step that fail in a row by the world's doing; the machine makes seven
 
     @property
     def kinds(self) -> list[str]:
@@ -106,7 +106,10 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     last_good = "v0.zip" if dice.random() < 0.7 else ""
     roughness = dice.choice((0.0, 0.3, 0.3, 1.0, 1.0, 2.0))
     rates = {kind: min(1.0, rate * roughness * dice.choice((0, 0.5, 1, 1, 2))) for kind, rate in ROUGH.items()}
-    env = {"TIDEGATE_PASSES_PER_EXECUTION": str(dice.choice((3, 10, 200, 200, 200)))}
+    env = {
+        "TIDEGATE_PASSES_PER_EXECUTION": str(dice.choice((3, 10, 200, 200, 200))),
+        "TIDEGATE_HEARTBEAT_SECONDS": str(dice.choice((60, 300, 300))),
+    }
     unwell = dice.choice((0.0, 0.03, 0.2))
     fleet = tuple(_host(dice, number, count, last_good, unwell) for number in range(1, count + 1))
     wishes = []
@@ -114,7 +117,7 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     for number in range(1, dice.choice((1, 1, 2, 2, 3)) + 1):
         wishes.append(_wish(dice, at, f"v{number}.zip", count))
         at += dice.choice((0.0, 30.0, 600.0, 4000.0))
-    return Scenario(seed, fleet, tuple(wishes), balanced, last_good, rates, env)
+    return Scenario(seed, fleet, tuple(wishes), balanced, last_good, rates, env, dice.choice((5, 5, 100)))
 
 
 def _host(dice: random.Random, number: int, count: int, last_good: str, unwellness: float) -> HostPlan:

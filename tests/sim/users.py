@@ -24,26 +24,32 @@ class Users:
     def __init__(self, world: SimWorld) -> None:
         self._world = world
         self.stops: dict[str, float] = {}
+        self.waiting = 0  # wishes that are not granted yet
         self.made: dict[str, Wish] = {}
 
     def come(self) -> None:
         """Ask for what the scenario has, each in its time."""
         for number, wish in enumerate(self._world.scenario.wishes, 1):
             if number == 1 or self._world.chance.planned(f"deployment {number} is asked for"):
+                self.waiting += 1
                 self._world.clock.at(self._world.now + wish.at, lambda wish=wish, n=number: self._ask(wish, n))
 
     def _ask(self, wish: Wish, number: int, tries: int = 400) -> None:
         world = self._world
         group = world.group()
-        busy = group.get("live")
         try:
             deployment_id = world.deploy(wish.key, wish.minimum, **self._settings(wish, group))
-        except DeploymentGroupBusyError:
-            world.watch.refused(busy)
+        except DeploymentGroupBusyError as error:
+            world.watch.refused(str(error))
             if tries:
                 world.clock.at(world.now + 97, lambda: self._ask(wish, number, tries - 1))
+            else:
+                self.waiting -= 1
             return
-        world.watch.created(deployment_id, busy)
+        except (Killed, *EXPECTED):
+            world.clock.at(world.now + 5, lambda: self._ask(wish, number, tries))
+            return
+        self.waiting -= 1
         self.made[deployment_id] = wish
         world.tell(f"{deployment_id} is asked for: {wish}")
         if wish.stop_after is not None and world.chance.planned(f"deployment {number} is stopped"):

@@ -122,3 +122,13 @@ def test_what_has_ended_or_goes_back_cannot_be_continued(colours: World) -> None
     colours.end(rollback)
     assert refused(colours, "ContinueDeployment", rollback) == "DeploymentAlreadyCompleted"
     assert refused(colours, "ContinueDeployment", rollback, deploymentWaitType="NOW") == "InvalidDeploymentWaitType"
+
+
+def test_a_group_that_copies_its_auto_scaling_group_takes_no_replacement_instances(shop: World) -> None:
+    shop.group("scaled", autoScalingGroups=["a"], **blue_green(provision="COPY_AUTO_SCALING_GROUP"))
+    with pytest.raises(Refused) as caught:
+        shop.deploy(group="scaled", targetInstances={"tagFilters": GREEN})
+    assert caught.value.code == "InvalidTargetInstancesException"
+    assert "copies its Auto Scaling group" in caught.value.message
+    option = shop.info(shop.deploy(group="scaled"))["blueGreenDeploymentConfiguration"]["greenFleetProvisioningOption"]
+    assert option == {"action": "COPY_AUTO_SCALING_GROUP"}

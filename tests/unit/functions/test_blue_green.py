@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.functions.blue_green import GREEN_FILTERS, ON_ANY_END, STYLE, TwoFleets
+from tests.unit.functions.blue_green import GREEN_FILTERS, ON_ANY_END, STYLE, Mortal, TwoFleets
 
 HOST_EVENTS = [
     "ApplicationStop",
@@ -308,3 +308,31 @@ def test_a_deployment_of_109_hours_ends_with_a_timeout() -> None:
     item = fleets.account.deployment(fleets.deploy(ready=2880))
     assert (item["status"], item["error"]["code"]) == ("Failed", "TIMEOUT")
     assert 3600 <= item["completeTime"] - item["startTime"] < 4000
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("port", "call"),
+    [("terminations", "end"), ("terminations", "left"), ("balancers", "allow"), ("balancers", "block")],
+)
+def test_a_death_at_any_call_changes_nothing(port: str, call: str, before: bool) -> None:
+    fleets, died = TwoFleets(), list[str]()
+    fleets.account.wrap(lambda name, own: Mortal(own, call, died, before=before) if name == port else own)
+    deployed = fleets.deploy(terminate=0)
+    assert died == [call]
+    assert fleets.account.deployment(deployed)["status"] == "Succeeded"
+    assert fleets.serving() == fleets.green
+    assert sorted(fleets.terminations.ended) == fleets.blue
+    assert all(host.runs[deployed] <= 3 for host in fleets.account.hosts.values()), "each command once"
+
+
+def test_a_blue_green_deployment_goes_on_in_another_execution_without_a_seam() -> None:
+    fleets = TwoFleets(TIDEGATE_PASSES_PER_EXECUTION="2")
+    deployed = fleets.deploy(ready=10, terminate=10, autoRollback=ON_ANY_END)
+    assert fleets.account.deployment(deployed)["status"] == "Stopped"
+    fleets.when("Ready", fleets.proceed)
+    deployed = fleets.deploy(ready=10, terminate=10)
+    item = fleets.account.deployment(deployed)
+    assert item["status"] == "Succeeded"
+    assert item["generation"] > 5
+    assert fleets.serving() == fleets.green
