@@ -231,6 +231,7 @@ def test_once_the_end_of_the_originals_has_begun_there_is_nothing_to_go_back_to(
     deployed = fleets.deploy(terminate=0, autoRollback=ON_ANY_END)
     item = fleets.account.deployment(deployed)
     assert (item["status"], item["error"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
+    assert item["instanceTerminationWaitTimeStarted"] is True, "a wait of no time has begun too"
     assert "end of the original instances has begun" in item["rollback"]["rollbackMessage"]
     assert "rollbackDeploymentId" not in item["rollback"]
     assert fleets.serving() == fleets.green

@@ -192,3 +192,31 @@ def test_originals_of_an_auto_scaling_group_that_was_not_copied_leave_it_empty()
     assert sorted(fleets.terminations.ended) == fleets.blue
     assert fleets.serving() == ["i-next1", "i-next2"]
     assert fleets.account.group()["info"]["autoScalingGroups"] == ["next"]
+
+
+def test_a_copy_that_is_waited_for_outlives_its_execution() -> None:
+    fleets = Scaled()
+    deployed = fleets.start()
+    turns: list[str] = []
+
+    def abort(name: str, _state: Any) -> None:
+        turns.append(name)
+        if turns.count("AwaitReplacements") == 2:
+            raise RuntimeError("aborted by hand")
+
+    fleets.account.before = abort
+    with pytest.raises(RuntimeError):
+        fleets.account.run()
+    fleets.account.before = lambda _name, _state: None
+    fleets.account.runtime.deployments.amend(deployed, {"generation": 2}, generation=1)
+    fleets.account.start(deployed, 2)
+    fleets.account.run()
+    assert ended(fleets, deployed)[0] == "Succeeded"
+    assert fleets.account.path(deployed, 2)[:5] == [
+        "ValidateRevision",
+        "RevisionValid?",
+        "SelectTargets",
+        "TargetsSelected?",
+        "ProvisionReplacements",
+    ]
+    assert len(fleets.copied(deployed)) == 3
