@@ -57,7 +57,8 @@ def send_all(
             results.append(_turn(deployment, ledger.stage(flight), flight, roster, runtime, faults))
             continue
         comment = f"tidegate {deployment['deploymentId']} {flight.key}"
-        done = adopted(flight, [(s.command_id, s.target_ids) for s in earlier.get(comment, ())], positions)
+        found = [(sent.command_id, sent.target_ids) for sent in earlier.get(comment, ())]
+        done = adopted(flight, found, positions, runtime.clock())
         left = remaining(flight, done)
         if left is None:
             results.append(Dispatch(flight, done))

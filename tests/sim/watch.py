@@ -113,7 +113,7 @@ class Watch:
         self._world.tell(f"{target_id} ends '{order['stage']}' of {story.deployment_id}: {report.status}")
         if report.status != "Succeeded":
             story.has_failed(target_id)
-        elif order["events"][-1] == story.events[-1]:
+        elif order["events"][-1] == story.events_of(target_id)[-1]:
             story.has_succeeded(target_id)
 
     def interrupted(self, target_id: str, deployment_id: str) -> None:
@@ -130,6 +130,14 @@ class Watch:
                     continue
                 why = story.event(each, event)
                 self.require(not why, 4, f"{story.deployment_id}: {why}")
+
+    def blocked(self, ids: Sequence[str]) -> None:
+        """Targets of a blue/green deployment have lost their traffic: another fleet has it."""
+        stories = [story for story in self.stories.values() if story.two_fleets and story.deployment_id in self.live]
+        for story in stories:
+            others = [each for each in story.fleet if (each in self._world.greens) != (ids[0] in self._world.greens)]
+            serving = [each for each in others if each in self._world.balancer.since]
+            self.require(bool(serving), 1, f"{story.deployment_id} took the traffic from {ids}, and nobody has it")
 
     def alarms_read(self, states: Mapping[str, str]) -> None:
         """An alarm is in ALARM, and a function knows it."""
@@ -223,6 +231,9 @@ class Watch:
     def _cells_changed(self, deployment_id: str, old: bytes, new: bytes) -> None:
         for position, (before, after) in enumerate(zip(old, new, strict=True)):
             if before != after and before & 0b111 in (2, 3, 4):
+                onward = before & 0b111 == 2 and after & 0b111 in (0, 1, 4)  # to the next leg of blue/green
+                if onward and self.stories[deployment_id].two_fleets:
+                    continue
                 self.require(
                     before & 0b111 == after & 0b111, 7, f"{deployment_id}: target {position} had ended, and moved"
                 )

@@ -21,9 +21,11 @@ from tests.sim.ports import CALL_LASTS, EXPECTED, EXPECTED_LATE, UNFENCED, Fault
 from tests.sim.scenarios import HostPlan, Scenario
 from tests.sim.users import Users
 from tests.sim.watch import Violation, Watch, WatchedTable
+from tests.unit.functions.blue_green import Terminations
 from tests.unit.functions.machine import Execution, Json, Killed, StepError, Walk
 from tests.unit.functions.world import START, Account
 
+from tidegate.appspec import compile_server_appspec
 from tidegate.model.names import revision_key
 from tidegate.runtime import Runtime, step
 from tidegate.store.table import Put, Update
@@ -71,14 +73,19 @@ class SimWorld(Account):
         self.pauses: Counter[str] = Counter()
         self.unreliable: set[str] = {plan.target_id for plan in scenario.hosts if not plan.online}
         self.running: set[str] = set()
-        super().__init__({plan.target_id: _host(plan) for plan in scenario.hosts}, **scenario.env)
+        greens = [plan.target_id for plan in scenario.hosts][1::2] if scenario.blue_green else []
+        self.greens = frozenset(greens)
+        fleet = {plan.target_id: "green" if plan.target_id in self.greens else "demo" for plan in scenario.hosts}
+        hosts = {plan.target_id: _host(plan, fleet[plan.target_id]) for plan in scenario.hosts}
+        super().__init__(hosts, **scenario.env)
         self.watch = Watch(self)
         self.fleet.world = self
-        self.table.watch = self.watch
         self.bundles.appspecs = dict.fromkeys(("v0.zip", "v1.zip", "v2.zip", "v3.zip"), self.bundles.appspecs["v1.zip"])
         self.balancer = SimTargetGroup(self)
         self._known_health()
+        self.table.watch = self.watch
         self.alarms = SimAlarms(self)
+        self.ports |= {"terminations": Terminations(self)}
         self.runtime = self._runtime(lambda name, port: FaultyPort(self, name, port))
         vars(self.runtime)["balancers"] = FaultyPort(self, "balancers", self.balancer)
         self.runtime.clock = lambda: self._known_or(lambda: self.now)
@@ -123,6 +130,10 @@ class SimWorld(Account):
         if puts:
             self.table.write_many(puts)
         if good:
+            spec = compile_server_appspec(str(self.bundles.appspecs[good]), os=None).to_json()
+            before = {"PK": "DEP#d-000000000", "SK": "DEP", "deploymentId": "d-000000000", "status": "Succeeded"}
+            self.table.write_many([Put({**before, "appspec": json.dumps(spec), "hookSeconds": {}})])
+            self.table.courses.clear()  # it is over and done with
             last = {
                 "deploymentId": "d-000000000",
                 "location": location_of(good),
@@ -369,8 +380,8 @@ class SimWorld(Account):
             self.clock.at(self.now + 30, lambda: self.deliver_event(body, tries - 1))
 
 
-def _host(plan: HostPlan) -> SimHost:
-    tags = {"Fleet": "demo"} | ({"tidegate:managed": "true"} if plan.opted_in else {})
+def _host(plan: HostPlan, fleet: str) -> SimHost:
+    tags = {"Fleet": fleet} | ({"tidegate:managed": "true"} if plan.opted_in else {})
     return SimHost(fails=plan.fails, takes=plan.takes, online=plan.online, tags=tags, zone=plan.zone)
 
 

@@ -99,6 +99,21 @@ def test_nobody_continues_it_and_it_is_stopped_with_the_originals_serving() -> N
     assert fleets.account.group()["info"]["ec2TagFilters"] != GREEN_FILTERS
 
 
+def test_who_was_ready_when_the_installation_failed_on_others_is_skipped_and_shows_no_open_event() -> None:
+    fleets = TwoFleets(blue=2, green=4)
+    for each in fleets.green[2:]:
+        fleets.account.hosts[each].fails = frozenset({"v2.zip"})
+    deployed = fleets.deploy(minimum=("HOST_COUNT", 3))
+    item = fleets.account.deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
+    assert (item["overview"]["Succeeded"], item["overview"]["Failed"], item["overview"]["Ready"]) == (0, 1, 0)
+    shown = fleets.account.statuses(deployed)
+    assert [shown[each] for each in fleets.green[:3]] == ["Skipped", "Skipped", "Failed"]
+    events = fleets.events(deployed, fleets.green[0])
+    assert [events[name] for name in HOST_EVENTS + ALLOW_EVENTS] == ["Succeeded"] * 7 + ["Skipped"] * 3
+    assert fleets.serving() == fleets.blue
+
+
 def test_the_originals_are_ended_when_they_have_waited() -> None:
     fleets = TwoFleets()
     deployed = fleets.deploy(terminate=60)
