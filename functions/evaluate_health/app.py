@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 from tidegate.gateways.errors import BalancerFault
 from tidegate.interruptions import interruption
 from tidegate.lifecycle_actions import keep_waiting
-from tidegate.model.balancers import from_items
+from tidegate.model.balancers import Balancer, from_items
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
 from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
 from tidegate.model.legs import StageKind, WaitKind, events_of
@@ -98,25 +98,36 @@ def sightings(flights: list[Flight], roster: Roster, deployment_id: str, runtime
 def balancer_sightings(
     flights: Sequence[Flight], ledger: Ledger, roster: Roster, deployment: Mapping[str, Any], runtime: Runtime
 ) -> tuple[dict[int, Sighting], Closing | None]:
-    """What balancers say of the targets they drain or check, by position; and the stop condition where one is gone."""
+    """What balancers say of the targets they drain or check, by position; and the stop condition where one is gone.
+
+    Each kind of turn is asked for once, however many flights there are: what a pass costs does not grow with the fleet.
+    """
     seen: dict[int, Sighting] = {}
     closing: Closing | None = None
-    for flight in flights:
-        stage, now = ledger.stage(flight), runtime.clock()
-        if stage.kind is StageKind.TERMINATE:
-            left = runtime.terminations.left(roster.ids(flight.positions))
-            found = traffic_sightings(stage, flight, roster, left, now)
-            seen.update(zip(flight.positions, found, strict=True))
-        if stage.kind not in (StageKind.BLOCK, StageKind.ALLOW):
+    asks: dict[StageKind, Callable[[Sequence[Balancer], Sequence[str]], Mapping[str, str]]] = {
+        StageKind.BLOCK: runtime.balancers.still_in,
+        StageKind.ALLOW: runtime.balancers.not_healthy,
+        StageKind.TERMINATE: lambda _balancers, ids: runtime.terminations.left(ids),
+    }
+    for kind, ask in asks.items():
+        turns = [flight for flight in flights if ledger.stage(flight).kind is kind]
+        if not turns:
             continue
-        balancers, ids = from_items(deployment["balancers"]), roster.ids(flight.positions)
-        ask = runtime.balancers.still_in if stage.kind is StageKind.BLOCK else runtime.balancers.not_healthy
+        ids, now = [each for flight in turns for each in roster.ids(flight.positions)], runtime.clock()
+        left: Mapping[str, str] = {}
+        fault: BalancerFault | None = None
         try:
-            found = traffic_sightings(stage, flight, roster, ask(balancers, ids), now)
-        except BalancerFault as fault:
-            found = fault_sightings(stage, flight, fault.message, now)
-            closing = Closing("Failed", fault.code, fault.message, now)
-        seen.update(zip(flight.positions, found, strict=True))
+            left = ask(from_items(deployment.get("balancers") or ()), ids)
+        except BalancerFault as error:
+            fault, closing = error, Closing("Failed", error.code, error.message, now)
+        for flight in turns:
+            stage = ledger.stage(flight)
+            found = (
+                traffic_sightings(stage, flight, roster, left, now)
+                if fault is None
+                else fault_sightings(stage, flight, fault.message, now)
+            )
+            seen.update(zip(flight.positions, found, strict=True))
     return seen, closing
 
 

@@ -57,7 +57,8 @@ def send_all(
             results.append(_turn(deployment, ledger.stage(flight), flight, roster, runtime, faults))
             continue
         comment = f"tidegate {deployment['deploymentId']} {flight.key}"
-        done = adopted(flight, [(s.command_id, s.target_ids) for s in earlier.get(comment, ())], positions)
+        found = [(sent.command_id, sent.target_ids) for sent in earlier.get(comment, ())]
+        done = adopted(flight, found, positions, runtime.clock())
         left = remaining(flight, done)
         if left is None:
             results.append(Dispatch(flight, done))
@@ -104,11 +105,13 @@ def _turn(
 def _end(deployment: Mapping[str, Any], flight: Flight, roster: Roster, runtime: Runtime) -> Dispatch:
     """End the instances of a flight; those that must not be ended fail, each with the reason.
 
-    Those of an Auto Scaling group that was copied end with it, lest it launches others in their place.
+    An Auto Scaling group that was copied ends with them, and others are emptied, lest they launch more in their place.
     """
     if copied := Provisioning.of(deployment):
         runtime.scaling_groups.delete(copied.source)
         return Dispatch(flight, [begun(flight, runtime.clock())])
+    for name in deployment["selection"]["from"].get("autoScalingGroups", ()):
+        runtime.scaling_groups.resize(name, 0, 0)
     reasons = runtime.terminations.end(roster.ids(flight.positions))
     kept = {p: reasons[roster.members[p].target_id] for p in flight.positions if roster.members[p].target_id in reasons}
     ended = tuple(p for p in flight.positions if p not in kept)

@@ -19,12 +19,15 @@ class SimTargetGroup(TargetGroup):
         self._world = world
         if not world.scenario.balanced:
             self.since.clear()
+        for each in world.greens:  # they have no traffic yet
+            self.since.pop(each)
 
     def block(self, balancers: Any, ids: Sequence[str]) -> None:
         self._world.watch.traffic("BlockTraffic", ids)
         slow = self._world.chance.happens("drains slowly")
         self.drains = slow.uniform(60, 900) if slow else 20
         super().block(balancers, ids)
+        self._world.watch.blocked(ids)
 
     def allow(self, balancers: Any, ids: Sequence[str]) -> None:
         self._world.watch.traffic("AllowTraffic", ids)

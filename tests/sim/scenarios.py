@@ -17,6 +17,7 @@ ROUGH = {
     "killed after a call": 1 / 120,
     "throttled": 1 / 90,
     "slow call": 1 / 60,
+    "execution aborted": 1 / 300,
     "taken for dead, but goes on": 1 / 25,
     # events
     "event lost": 1 / 5,
@@ -29,8 +30,6 @@ ROUGH = {
     "host is late": 1 / 25,
     "answer lost": 1 / 15,
     "cancel ignored": 1 / 2,
-    # users
-    "second deployment refused": 1 / 6,
     # balancers, each time a target comes or goes
     "target stays unhealthy": 1 / 60,
     "drains slowly": 1 / 20,
@@ -71,6 +70,23 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class BlueGreenPlan:
+    """How a blue/green deployment goes; every second host is a replacement instance.
+
+    Attributes
+    ----------
+    minimum : of each fleet
+    ready, terminate : minutes of the two waits; None: no wait, and the originals are kept
+    continued_after : seconds after which somebody lets the traffic move
+    """
+
+    minimum: tuple[str, int]
+    ready: int | None
+    terminate: int | None
+    continued_after: float | None
+
+
+@dataclass(frozen=True)
 class Scenario:
     """All that is drawn before a play begins."""
 
@@ -81,10 +97,14 @@ class Scenario:
     last_good: str
     rates: dict[str, float]
     env: dict[str, str] = field(default_factory=dict)
+    blue_green: BlueGreenPlan | None = None
+    patience: int = 5  # tries of a step that fail in a row by the world's doing; the machine makes seven
 
     @property
     def kinds(self) -> list[str]:
         """The kinds of deployment it asks for."""
+        if self.blue_green:
+            return ["blue/green"]
         place = "behind a balancer" if self.balanced else "in place"
         found = []
         for wish in self.wishes:
@@ -106,7 +126,10 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     last_good = "v0.zip" if dice.random() < 0.7 else ""
     roughness = dice.choice((0.0, 0.3, 0.3, 1.0, 1.0, 2.0))
     rates = {kind: min(1.0, rate * roughness * dice.choice((0, 0.5, 1, 1, 2))) for kind, rate in ROUGH.items()}
-    env = {"TIDEGATE_PASSES_PER_EXECUTION": str(dice.choice((3, 10, 200, 200, 200)))}
+    env = {
+        "TIDEGATE_PASSES_PER_EXECUTION": str(dice.choice((3, 10, 200, 200, 200))),
+        "TIDEGATE_HEARTBEAT_SECONDS": str(dice.choice((60, 300, 300))),
+    }
     unwell = dice.choice((0.0, 0.03, 0.2))
     fleet = tuple(_host(dice, number, count, last_good, unwell) for number in range(1, count + 1))
     wishes = []
@@ -114,7 +137,17 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     for number in range(1, dice.choice((1, 1, 2, 2, 3)) + 1):
         wishes.append(_wish(dice, at, f"v{number}.zip", count))
         at += dice.choice((0.0, 30.0, 600.0, 4000.0))
-    return Scenario(seed, fleet, tuple(wishes), balanced, last_good, rates, env)
+    return Scenario(
+        seed,
+        fleet,
+        tuple(wishes),
+        balanced,
+        last_good,
+        rates,
+        env,
+        _blue_green(seed, balanced, count),
+        dice.choice((5, 5, 100)),
+    )
 
 
 def _host(dice: random.Random, number: int, count: int, last_good: str, unwellness: float) -> HostPlan:
@@ -164,4 +197,17 @@ def _wish(dice: random.Random, at: float, key: str, count: int) -> Wish:
         stop_after=round(dice.expovariate(1 / 120), 3) if dice.random() < 0.25 else None,
         stop_rolls_back=dice.choice((None, True, False)),
         watches_alarm=dice.random() < 0.3,
+    )
+
+
+def _blue_green(seed: int, balanced: bool, count: int) -> BlueGreenPlan | None:
+    dice = random.Random(f"blue/green {seed}")
+    if not balanced or count < 2 or dice.random() < 0.6:
+        return None
+    minimums = (("HOST_COUNT", 0), ("FLEET_PERCENT", 50), ("FLEET_PERCENT", 25), ("MOST_CONCURRENCY", 1))
+    return BlueGreenPlan(
+        minimum=dice.choice(minimums),
+        ready=dice.choice((None, None, 5, 60)),
+        terminate=dice.choice((None, 1, 20)),
+        continued_after=round(dice.uniform(60, 2000), 3) if dice.random() < 0.7 else None,
     )

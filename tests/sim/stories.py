@@ -34,6 +34,13 @@ def floor_of(kind: str, value: int, total: int) -> int:
     return value if kind == "HOST_COUNT" else max(0, total - value)
 
 
+def _blue_green_events(members: list[list[Any]], *, back: bool) -> dict[str, tuple[str, ...]]:
+    allow = ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
+    block = ("BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic")
+    green, blue = (block, allow) if back else ((*IN_PLACE, *allow), block)
+    return {member[0]: blue if member[4] == "Blue" else green for member in members}
+
+
 @dataclass
 class Story:
     """One deployment as it truly goes.
@@ -56,6 +63,7 @@ class Story:
     zones: dict[str, str]
     floors: dict[str, int]
     monitor: tuple[float, float]
+    events_by: dict[str, tuple[str, ...]] = field(default_factory=dict)  # in blue/green: by target
     zone_ended: dict[str, float] = field(default_factory=dict)  # when a pass saw the last target of a zone end
     out: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
@@ -88,8 +96,21 @@ class Story:
             {zone: floor_of(per_zone["type"], per_zone["value"], size) for zone, size in sizes.items()},
             (watch if first is None else float(first), watch),
         )
-        story._check_order(item, rows, world)
+        if world.scenario.blue_green:
+            story.minimum, story.zones, story.healthy = 0, {}, set()
+            story.events_by = _blue_green_events(members, back="trafficBackOf" in item)
+        else:
+            story._check_order(item, rows, world)
         return story
+
+    @property
+    def two_fleets(self) -> bool:
+        """Whether it is a blue/green deployment."""
+        return bool(self.events_by)
+
+    def events_of(self, target_id: str) -> tuple[str, ...]:
+        """All events that a target goes through, in order."""
+        return self.events_by.get(target_id, self.events)
 
     def _check_order(self, item: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], world: SimWorld) -> None:
         good = (world.group().get("lastGood") or {}).get("revisionKey", "")
@@ -114,11 +135,12 @@ class Story:
     def event(self, target_id: str, event: str) -> str:
         """A target comes to an event."""
         last = self.last_event.get(target_id)
-        done = self.events.index(last) if last else -1
+        events = self.events_of(target_id)
+        done = events.index(last) if last else -1
         self.last_event[target_id] = event
         if target_id in self.failed or target_id in self.succeeded:
             return f"{target_id} came to {event} after its end"
-        if event not in self.events or self.events.index(event) <= done:
+        if event not in events or events.index(event) <= done:
             return f"{target_id} came to {event} after {last}"
         return ""
 

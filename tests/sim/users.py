@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.sim.ports import EXPECTED
-from tests.sim.scenarios import Wish
+from tests.sim.scenarios import BlueGreenPlan, Wish
+from tests.unit.functions.blue_green import GREEN_FILTERS
+from tests.unit.functions.blue_green import STYLE as BLUE_GREEN_STYLE
 from tests.unit.functions.machine import Killed
 
-from tidegate.store.errors import DeploymentCompletedError, DeploymentGroupBusyError
+from tidegate.store.errors import DeploymentCompletedError, DeploymentGroupBusyError, NotWaitingError
 
 if TYPE_CHECKING:
     from tests.sim.world import SimWorld
@@ -24,30 +26,53 @@ class Users:
     def __init__(self, world: SimWorld) -> None:
         self._world = world
         self.stops: dict[str, float] = {}
+        self.waiting = 0  # wishes that are not granted yet
         self.made: dict[str, Wish] = {}
 
     def come(self) -> None:
         """Ask for what the scenario has, each in its time."""
-        for number, wish in enumerate(self._world.scenario.wishes, 1):
+        wishes = self._world.scenario.wishes[: 1 if self._world.scenario.blue_green else None]
+        for number, wish in enumerate(wishes, 1):
             if number == 1 or self._world.chance.planned(f"deployment {number} is asked for"):
+                self.waiting += 1
                 self._world.clock.at(self._world.now + wish.at, lambda wish=wish, n=number: self._ask(wish, n))
 
     def _ask(self, wish: Wish, number: int, tries: int = 400) -> None:
         world = self._world
         group = world.group()
-        busy = group.get("live")
         try:
-            deployment_id = world.deploy(wish.key, wish.minimum, **self._settings(wish, group))
-        except DeploymentGroupBusyError:
-            world.watch.refused(busy)
+            plan = world.scenario.blue_green
+            deployment_id = world.deploy(
+                wish.key, plan.minimum if plan else wish.minimum, **self._settings(wish, group)
+            )
+        except DeploymentGroupBusyError as error:
+            world.watch.refused(str(error))
             if tries:
                 world.clock.at(world.now + 97, lambda: self._ask(wish, number, tries - 1))
+            else:
+                self.waiting -= 1
             return
-        world.watch.created(deployment_id, busy)
+        except (Killed, *EXPECTED):
+            world.clock.at(world.now + 5, lambda: self._ask(wish, number, tries))
+            return
+        self.waiting -= 1
         self.made[deployment_id] = wish
         world.tell(f"{deployment_id} is asked for: {wish}")
+        if plan and plan.continued_after is not None and world.chance.planned("the deployment is continued"):
+            world.clock.at(world.now + plan.continued_after, lambda: self._continue(deployment_id))
         if wish.stop_after is not None and world.chance.planned(f"deployment {number} is stopped"):
             world.clock.at(world.now + wish.stop_after, lambda: self.stop(deployment_id, wish.stop_rolls_back))
+
+    def _continue(self, deployment_id: str) -> None:
+        """What ContinueDeployment does; who gets no answer, or is too early, asks again."""
+        world = self._world
+        try:
+            world.runtime.deployments.request_continue(deployment_id, "READY_WAIT")
+            world.runtime.signals.signal(deployment_id)
+        except DeploymentCompletedError:
+            return
+        except (Killed, NotWaitingError, *EXPECTED):
+            world.clock.at(world.now + 60, lambda: self._continue(deployment_id))
 
     def _settings(self, wish: Wish, group: dict[str, Any]) -> dict[str, Any]:
         more: dict[str, Any] = {
@@ -56,6 +81,8 @@ class Users:
         }
         if self._world.scenario.balanced:
             more |= {"deploymentStyle": STYLE, "loadBalancerInfo": INFO}
+        if plan := self._world.scenario.blue_green:
+            return {"autoRollback": more["autoRollback"]} | _blue_green(plan)
         if wish.zonal:
             more["zonal"] = wish.zonal
         if wish.watches_alarm:
@@ -80,3 +107,22 @@ class Users:
             return
         except (Killed, *EXPECTED):
             world.clock.at(world.now + 1, lambda: self.stop(deployment_id, rolls_back))
+
+
+def _blue_green(plan: BlueGreenPlan) -> dict[str, Any]:
+    ready = {"actionOnTimeout": "CONTINUE_DEPLOYMENT", "waitTimeInMinutes": 0}
+    if plan.ready is not None:
+        ready = {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": plan.ready}
+    end: dict[str, Any] = {"action": "KEEP_ALIVE"}
+    if plan.terminate is not None:
+        end = {"action": "TERMINATE", "terminationWaitTimeInMinutes": plan.terminate}
+    return {
+        "deploymentStyle": BLUE_GREEN_STYLE,
+        "loadBalancerInfo": INFO,
+        "blueGreenDeploymentConfiguration": {
+            "deploymentReadyOption": ready,
+            "terminateBlueInstancesOnDeploymentSuccess": end,
+            "greenFleetProvisioningOption": {"action": "DISCOVER_EXISTING"},
+        },
+        "targetInstances": {"tagFilters": GREEN_FILTERS},
+    }

@@ -21,14 +21,16 @@ from tests.sim.ports import CALL_LASTS, EXPECTED, EXPECTED_LATE, UNFENCED, Fault
 from tests.sim.scenarios import HostPlan, Scenario
 from tests.sim.users import Users
 from tests.sim.watch import Violation, Watch, WatchedTable
+from tests.unit.functions.blue_green import Terminations
 from tests.unit.functions.machine import Execution, Json, Killed, StepError, Walk
 from tests.unit.functions.world import START, Account
 
+from tidegate.appspec import compile_server_appspec
 from tidegate.model.names import revision_key
 from tidegate.runtime import Runtime, step
 from tidegate.store.table import Put, Update
 
-MOST_IN_A_ROW = 5  # tries of a step that fail by the world's doing: the machine makes seven
+SWEPT_EVERY = 300
 MOST_NESTED = 3
 CALL_TAKES = 0.05
 _LOGGER = Logger()
@@ -71,15 +73,20 @@ class SimWorld(Account):
         self.pauses: Counter[str] = Counter()
         self.unreliable: set[str] = {plan.target_id for plan in scenario.hosts if not plan.online}
         self.running: set[str] = set()
-        super().__init__({plan.target_id: _host(plan) for plan in scenario.hosts}, **scenario.env)
+        greens = [plan.target_id for plan in scenario.hosts][1::2] if scenario.blue_green else []
+        self.greens = frozenset(greens)
+        fleet = {plan.target_id: "green" if plan.target_id in self.greens else "demo" for plan in scenario.hosts}
+        hosts = {plan.target_id: _host(plan, fleet[plan.target_id]) for plan in scenario.hosts}
+        super().__init__(hosts, **scenario.env)
         self.watch = Watch(self)
         self.fleet.world = self
-        self.table.watch = self.watch
         self.bundles.appspecs = dict.fromkeys(("v0.zip", "v1.zip", "v2.zip", "v3.zip"), self.bundles.appspecs["v1.zip"])
         self.balancer = SimTargetGroup(self)
         self._known_health()
+        self.table.watch = self.watch
         self.alarms = SimAlarms(self)
-        self.plain, self.runtime = self._runtime(), self._runtime(lambda name, port: FaultyPort(self, name, port))
+        self.ports |= {"terminations": Terminations(self)}
+        self.runtime = self._runtime(lambda name, port: FaultyPort(self, name, port))
         vars(self.runtime)["balancers"] = FaultyPort(self, "balancers", self.balancer)
         self.runtime.clock = lambda: self._known_or(lambda: self.now)
         self.runtime.new_deployment_id = lambda: self._known_or(lambda: next(self.ids))  # type: ignore[method-assign]
@@ -93,22 +100,16 @@ class SimWorld(Account):
         if self.trace is not None:
             self.trace.append(f"{self.now - START:10.2f}  {what}")
 
-    def deploy(self, key: str, minimum: tuple[str, int] = ("MOST_CONCURRENCY", 1), **more: Any) -> str:
-        """CreateDeployment, answered: what dies in it is the sweep's matter."""
-        faulty, self.runtime = self.runtime, self.plain
-        try:
-            return super().deploy(key, minimum, **more)
-        finally:
-            self.runtime = faulty
-
     def noted_health(self) -> dict[str, Any]:
         """What is noted of the instances' health, by target id."""
         return {row["SK"][5:]: row for row in self.table.query("GROUP#group-1", "HOST#").items}
 
     def cells(self, deployment_id: str) -> bytes:
         """The ledger's cells of a deployment, as they stand."""
-        shards = self.table.query(f"DEP#{deployment_id}", "LEDGER#").items
-        return b"".join(shard["cells"] for shard in shards)
+        items, pk, shards = self.table.items, f"DEP#{deployment_id}", []
+        while shard := items.get((pk, f"LEDGER#{len(shards):04d}")):
+            shards.append(shard["cells"])
+        return b"".join(shards)
 
     def _known_health(self) -> None:
         """What earlier deployments of the group have left."""
@@ -129,6 +130,10 @@ class SimWorld(Account):
         if puts:
             self.table.write_many(puts)
         if good:
+            spec = compile_server_appspec(str(self.bundles.appspecs[good]), os=None).to_json()
+            before = {"PK": "DEP#d-000000000", "SK": "DEP", "deploymentId": "d-000000000", "status": "Succeeded"}
+            self.table.write_many([Put({**before, "appspec": json.dumps(spec), "hookSeconds": {}})])
+            self.table.courses.clear()  # it is over and done with
             last = {
                 "deploymentId": "d-000000000",
                 "location": location_of(good),
@@ -154,8 +159,27 @@ class SimWorld(Account):
     def play(self) -> None:
         """Let everything happen that is to happen."""
         self.users.come()
+        self.clock.at(self.now + SWEPT_EVERY, self._sweep)
         while self.clock.happen():
             pass
+
+    def _sweep(self) -> None:
+        """SweepDeployments, as it is scheduled."""
+        faults = len(self.chance.happened)
+        self.current.append(Invocation("SweepDeploymentsFunction", self.now))
+        try:
+            found = module_of("SweepDeploymentsFunction").run({}, self.runtime)
+            self.tell(f"sweep: {dict(found['deployments'])}")
+        except (Killed, *EXPECTED):
+            self.tell("sweep: died")
+        except Exception as error:
+            if len(self.chance.happened) == faults:
+                raise Violation(f"SweepDeployments raised {type(error).__name__}: {error}") from error
+            self.tell(f"sweep: {error}")
+        finally:
+            self.current.pop()
+        if self.watch.live or self.users.waiting:
+            self.clock.at(self.now + SWEPT_EVERY, self._sweep)
 
     # --- executions
 
@@ -210,6 +234,7 @@ class SimWorld(Account):
     def invoke(self, function: str, payload: Json) -> Json:
         """Call a function as Lambda does; Step Functions may take it for dead though it goes on."""
         self.let_time_pass(CALL_TAKES)
+        self._may_abort(payload)
         place = f"{payload.get('deploymentId')} {function}"
         dice = self.chance.happens("taken for dead, but goes on") if self._may_fail(place) else None
         invocation = Invocation(function, self.now, place=place, stops_at=dice.randint(1, 12) if dice else 0)
@@ -232,6 +257,13 @@ class SimWorld(Account):
             raise Violation(f"{function} raised {type(error).__name__}: {error}") from error
         self.failed_in_a_row[place] = 0
         return answer
+
+    def _may_abort(self, payload: Json) -> None:
+        if self.chance.happens("execution aborted"):
+            name = f"{payload['deploymentId']}-{payload.get('generation', 1)}"
+            if name in self.executions and self.executions[name].status == "RUNNING":
+                self.executions[name].status = "ABORTED"
+                self.tell(f"execution {name} is aborted")
 
     def _run(self, invocation: Invocation, payload: Json) -> Json:
         self.current.append(invocation)
@@ -256,7 +288,7 @@ class SimWorld(Account):
             raise Violation(f"{ghost.function}, taken for dead, raised {type(error).__name__}: {error}") from error
 
     def _may_fail(self, place: str) -> bool:
-        return self.failed_in_a_row[place] < MOST_IN_A_ROW
+        return self.failed_in_a_row[place] < self.scenario.patience
 
     def _known_or(self, read: Callable[[], Any]) -> Any:
         """The time, or an id: a function that goes on after it was taken for dead knows what it had read before."""
@@ -348,8 +380,8 @@ class SimWorld(Account):
             self.clock.at(self.now + 30, lambda: self.deliver_event(body, tries - 1))
 
 
-def _host(plan: HostPlan) -> SimHost:
-    tags = {"Fleet": "demo"} | ({"tidegate:managed": "true"} if plan.opted_in else {})
+def _host(plan: HostPlan, fleet: str) -> SimHost:
+    tags = {"Fleet": fleet} | ({"tidegate:managed": "true"} if plan.opted_in else {})
     return SimHost(fails=plan.fails, takes=plan.takes, online=plan.online, tags=tags, zone=plan.zone)
 
 

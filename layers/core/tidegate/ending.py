@@ -102,7 +102,7 @@ def _settled(
     Targets withdrawn before they were sent are skipped in the ledger already; their rows are written here.
     """
     pending, lost = ledger.positions(Outcome.PENDING), ledger.positions(Outcome.IN_FLIGHT)
-    settled = ledger.moved(pending, Outcome.SKIPPED).moved(lost, Outcome.FAILED)
+    settled = ledger.moved([*pending, *_half_way(ledger)], Outcome.SKIPPED).moved(lost, Outcome.FAILED)
     roster = runtime.ledgers.roster(deployment_id)
     positions = [*settled.positions(Outcome.SKIPPED), *lost]
     several = len(ledger.way) > 1 or len(ledger.current.stages) > 1
@@ -125,6 +125,13 @@ def _settled(
     ]
     lost_rows = [row(position, "Failed", _LOST) for position in lost]
     return settled, skipped_rows, lost_rows
+
+
+def _half_way(ledger: Ledger) -> list[int]:
+    """Targets that came well through this leg and have another one before them, which does not come any more."""
+    to_come = [leg for leg in ledger.way[ledger.leg + 1 :] if not leg.only_ends]
+    done = ledger.positions(Outcome.SUCCEEDED) if to_come else []
+    return [position for position in done if any(position in leg.positions for leg in to_come)]
 
 
 def _forget_current(deployment: Mapping[str, Any], ledger: Ledger, runtime: Runtime) -> None:

@@ -38,9 +38,11 @@ def follow_up(ended: Mapping[str, Any], runtime: Runtime) -> str | None:
         return None
     if is_blue_green(group["info"]):
         return None  # a copy takes no newcomers while it is deployed to, and its original is left
-    if "live" in group:
-        return _made_before(group["live"], good["deploymentId"], runtime)
     root = runtime.deployments.get(good["deploymentId"])
+    if ROOT in (related := root.get("relatedDeployments", {})):  # it was a follow-up itself
+        root = runtime.deployments.get(related[ROOT])
+    if "live" in group:
+        return _made_before(group["live"], root["deploymentId"], runtime)
     if not _has_outdated(ended, root, group, runtime):
         return None
     item = follow_up_deployment(root, good, deployment_id=runtime.new_deployment_id(), now=runtime.clock())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: Who calls, in the deployments that are made.
 CALLER: Final = "autoscaling.amazonaws.com"
 _DRAWS: Final = 3
+_ANSWERED_WITHIN: Final = 1200.0  # twice what a hook holds without a heartbeat
 _FROM_GROUP: Final = ("loadBalancerInfo", "serviceRoleArn")
 
 
@@ -111,7 +112,9 @@ def _is_repeat(lock: Item, known: Mapping[str, Any], action: LifecycleAction) ->
     if of_known is None or of_known.transition is not action.transition:
         return False
     if action.found:
-        return "live" in lock or of_known.destination == action.destination
+        # After a while it is another wait: no answer that was lost holds an instance for so long.
+        recent = action.time - lock.get("endTime", 0.0) < _ANSWERED_WITHIN
+        return "live" in lock or (recent and of_known.destination == action.destination)
     # The event of a wait that the sweep found first.
     return of_known.found and ("live" in lock or action.time <= lock.get("endTime", 0.0))
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-from aws_lambda_powertools import Logger
 
 from tidegate.ending import End, end_deployment, no_ledger
 from tidegate.follow_ups import follow_up
@@ -21,7 +20,7 @@ from tidegate.store.ledgers import StaleLedgerError
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime
 
-logger = Logger()
+_log = logging.getLogger(__name__)
 
 
 def sweep_live_deployments(runtime: Runtime, until: float) -> Counter[str]:
@@ -49,10 +48,10 @@ def _looked_after(deployment_id: str, deployment: Mapping[str, Any] | None, runt
             return "released" if runtime.deployments.unmark(deployment_id) else "ended"
         return _look_after(deployment, runtime)
     except (StaleGenerationError, StaleLedgerError, DeploymentCompletedError) as error:
-        logger.info("somebody else has it", deploymentId=deployment_id, why=str(error))
+        _log.info("somebody else has the deployment %s: %s", deployment_id, error)
         return "taken"
     except Exception:
-        logger.exception("a deployment could not be looked after", deploymentId=deployment_id)
+        _log.exception("the deployment %s could not be looked after", deployment_id)
         return "failing"
 
 
@@ -71,7 +70,7 @@ def _look_after(deployment: Mapping[str, Any], runtime: Runtime) -> str:
     )
     if revival is None:
         return "running"
-    logger.warning(revival.decision.reason, deploymentId=deployment_id, execution=execution)
+    _log.warning("deployment %s, execution %s: %s", deployment_id, execution, revival.decision.reason)
     if revival.gives_up:
         _give_up(deployment, revival, runtime)
         return "given up"

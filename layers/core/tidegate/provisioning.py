@@ -50,7 +50,7 @@ def provision(deployment: Mapping[str, Any], group: Mapping[str, Any], runtime: 
         # The end of the deployment resumes them, whatever it is; a copy that was never raised needs none.
         suspended = {"suspended": {wanted.copy: list(SUSPENDED)}}
         runtime.deployments.amend(deployment["deploymentId"], suspended, generation=deployment["generation"])
-        runtime.scaling_groups.raise_to(wanted.copy, wanted.minimum, wanted.desired)
+        runtime.scaling_groups.resize(wanted.copy, wanted.minimum, wanted.desired)
         copy = runtime.scaling_groups.find(wanted.copy) or {}
     if _there(copy, wanted, runtime):
         ready = {"provisioning": replace(wanted, ready=True).to_item()}

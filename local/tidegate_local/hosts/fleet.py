@@ -80,8 +80,8 @@ class Fleet:
         with self._lock:
             if len(self._hosts) + count > MOST_HOSTS:
                 raise HostError(
-                    f"{len(self._hosts)} local hosts run and {count} more are wanted, but a local cloud has at most "
-                    f"{MOST_HOSTS}: end some first"
+                    f"{len(self._hosts)} local hosts run and {count} more are wanted, but the limit of a local cloud "
+                    f"is {MOST_HOSTS}: end some first"
                 )
             names = [f"host-{self._named + number + 1}" for number in range(count)]
             addresses = self._free_addresses(count)

@@ -282,9 +282,13 @@ def test_only_opted_in_hosts_may_be_ended() -> None:
     policy = RESOURCES["EndOptedInHosts"]["Properties"]
     assert policy["Roles"] == [{"Fn": "Ref", "of": "SendCommandsFunctionRole"}]
     found = json.loads(policy["PolicyDocument"]["of"])["Statement"]
-    assert {each["Action"]: each["Condition"] for each in found} == {
+    assert {action: each["Condition"] for each in found for action in as_list(each["Action"])} == {
         f"{service}:{action}": {"StringEquals": {f"{service}:ResourceTag/${{OptInTagKey}}": "${OptInTagValue}"}}
-        for service, action in (("ec2", "TerminateInstances"), ("autoscaling", "DeleteAutoScalingGroup"))
+        for service, action in (
+            ("ec2", "TerminateInstances"),
+            ("autoscaling", "DeleteAutoScalingGroup"),
+            ("autoscaling", "UpdateAutoScalingGroup"),
+        )
     }
 
 

@@ -63,7 +63,7 @@ def test_a_copy_is_like_its_source_but_empty_and_quiet_and_is_raised(scaled: Sca
     assert [each["TopicARN"] for each in told] == [TOPIC, TOPIC]
 
     for _ in range(2):
-        groups.raise_to(COPY, 0, 1)
+        groups.resize(COPY, 0, 1)
     (instance,) = eventually(lambda: in_service(found(groups, COPY)))
     (target_group,) = copy["TargetGroupARNs"]
     health = scaled.cloud.client("elbv2").describe_target_health(TargetGroupArn=target_group)

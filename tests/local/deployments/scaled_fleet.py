@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from tests.local.deployments.conftest import TERMINAL, Cloud, Group, made_group
 
+from tidegate_local.control import running
+
 T = TypeVar("T")
 _GATE = """#!/bin/sh
 touch /var/tmp/waits
@@ -70,7 +72,8 @@ class Scaled:
     def hosts(self) -> list[str]:
         """The host names of the group's instances, which the deployment group then knows too."""
         here = self.states()
-        self.group.hosts = [host for host in self.cloud.page("hosts") if host["id"] in here]
+        # Those that a command can be run in: the page tells of a host a moment before.
+        self.group.hosts = [host for host in running(self.cloud.folder).hosts if host["id"] in here]
         return self.group.names
 
     def desire(self, number: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.local.deployments.conftest import Cloud, Group, ended, started, tidegate
+from tests.local.deployments.scaled_fleet import end_scaling_group, eventually, scaled_fleet
 from tests.local.deployments.test_balanced import (
     BALANCED,
     address_of,
@@ -43,7 +44,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     ended(folder)
 
 
-def change(fleet: Group, ready: dict[str, Any], terminate: dict[str, Any]) -> None:
+def change(
+    fleet: Group, ready: dict[str, Any], terminate: dict[str, Any], provision: str = "DISCOVER_EXISTING"
+) -> None:
     """Let the group deploy blue/green from now on."""
     fleet.codedeploy.update_deployment_group(
         applicationName=fleet.name,
@@ -53,7 +56,7 @@ def change(fleet: Group, ready: dict[str, Any], terminate: dict[str, Any]) -> No
         blueGreenDeploymentConfiguration={
             "deploymentReadyOption": ready,
             "terminateBlueInstancesOnDeploymentSuccess": terminate,
-            "greenFleetProvisioningOption": {"action": "DISCOVER_EXISTING"},
+            "greenFleetProvisioningOption": {"action": provision},
         },
     )
 
@@ -108,3 +111,43 @@ def test_traffic_goes_over_and_back_and_over_again_and_no_request_fails(cloud: C
     assert states <= {"shutting-down", "terminated"}
     info = fleet.codedeploy.get_deployment_group(applicationName=NAME, deploymentGroupName="group")
     assert info["deploymentGroupInfo"]["ec2TagFilters"] == GREEN["tagFilters"]
+
+
+@pytest.mark.long
+def test_an_auto_scaling_group_is_copied_and_its_copy_takes_over(cloud: Cloud) -> None:
+    name, scaling = "copied", cloud.client("autoscaling")
+    balancers = {"targetGroupInfoList": [{"name": name}]}
+    arn = make_balancer(cloud, name)
+    controlled = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+    fleet = scaled_fleet(cloud, name, 2, deploymentStyle=controlled, loadBalancerInfo=balancers)
+    scaling.attach_load_balancer_target_groups(AutoScalingGroupName=name, TargetGroupARNs=[arn])
+    assert fleet.group.wait(fleet.group.deploy(webapp(fleet.group, "1")), 120)["status"] == "Succeeded"
+    originals = set(fleet.states())
+    address = address_of(cloud, name)
+
+    with traffic(address, [held_healthy(cloud, arn)]) as seen:
+        change(fleet.group, GO_ON, AT_ONCE, "COPY_AUTO_SCALING_GROUP")
+        deployed = fleet.group.deploy(webapp(fleet.group, "2"))
+        info = fleet.group.wait(deployed, 240)
+        time.sleep(0.5)
+    assert info["status"] == "Succeeded", fleet.group.reasons(deployed)
+    assert (seen.failed, set(seen.versions)) == (0, {"1", "2"})
+    assert min(seen.fewest) >= 2
+    assert json.loads(ask(address, "/")[1])["version"] == "2"
+    assert labelled(fleet.group, deployed, "Blue") == originals
+
+    copy = f"CodeDeploy_group_{deployed}"
+    rows = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[copy])["AutoScalingGroups"]
+    assert [(row["MinSize"], row["DesiredCapacity"], row["SuspendedProcesses"]) for row in rows] == [(0, 2, [])]
+    eventually(lambda: not scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"])
+    found = fleet.group.codedeploy.get_deployment_group(applicationName=name, deploymentGroupName="group")
+    (shown,) = found["deploymentGroupInfo"]["autoScalingGroups"]
+    hooks = scaling.describe_lifecycle_hooks(AutoScalingGroupName=copy)["LifecycleHooks"]
+    assert (shown["name"], shown["hook"]) == (copy, hooks[0]["LifecycleHookName"])
+
+    # The copy scales as the original did: a newcomer gets the revision before it is in service.
+    scaling.set_desired_capacity(AutoScalingGroupName=copy, DesiredCapacity=3)
+    (launched,) = fleet.ended("autoscaling", seconds=120)
+    assert launched["status"] == "Succeeded"
+    assert launched["revision"] == info["revision"]
+    end_scaling_group(cloud, copy)

@@ -58,6 +58,25 @@ def test_a_command_delivered_after_its_order_expired_runs_nothing(group: Any) ->
     assert fleet.files() == [""]
 
 
+def test_an_instance_terminated_before_it_answers_is_told_as_such(group: Any) -> None:
+    fleet = group(1)
+    ec2 = fleet.cloud.client("ec2")
+    tags = [{"Key": f"test-{fleet.name}", "Value": "yes"}, {"Key": "tidegate:managed", "Value": "true"}]
+    specification = [{"ResourceType": "instance", "Tags": tags}]
+    made = ec2.run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1, TagSpecifications=specification)
+    instance_id = made["Instances"][0]["InstanceId"]
+
+    deployment = fleet.deploy(fleet.push("x"))
+    fleet.until(deployment, lambda info: info["deploymentOverview"]["InProgress"] > 0)
+    ec2.terminate_instances(InstanceIds=[instance_id])
+    info = fleet.wait(deployment)
+
+    assert (info["status"], info["deploymentOverview"]["Failed"]) == ("Succeeded", 1)
+    shown = fleet.codedeploy.get_deployment_target(deploymentId=deployment, targetId=instance_id)
+    (failed,) = [e for e in shown["deploymentTarget"]["instanceTarget"]["lifecycleEvents"] if e["status"] == "Failed"]
+    assert failed["diagnostics"]["message"].startswith("The instance was terminated (Amazon EC2)")
+
+
 def test_a_host_that_takes_its_command_and_never_answers(group: Any) -> None:
     fleet = group(1)
     fleet.cloud.page("host-faults", {"swallow": True})

@@ -339,6 +339,6 @@ def test_an_ended_host_is_gone_and_its_address_but_not_its_name_is_used_again(fl
 
 
 def test_more_hosts_than_there_may_be_are_refused(fleet):
-    with pytest.raises(HostError, match="at most 200"):
+    with pytest.raises(HostError, match="the limit of a local cloud is 200"):
         fleet.start(199, {})
     assert len(fleet.hosts) == 2

@@ -37,6 +37,14 @@ def refused(world: World, operation: str, deployment_id: str, **given: Any) -> s
     return caught.value.code.removesuffix("Exception")
 
 
+def test_a_configuration_by_zones_is_for_deployments_in_place(colours: World) -> None:
+    minimum = {"type": "HOST_COUNT", "value": 0}
+    colours.call("CreateDeploymentConfig", deploymentConfigName="mine", minimumHealthyHosts=minimum, zonalConfig={})
+    with pytest.raises(Refused, match=r"'mine' goes from one Availability Zone .* without zones") as caught:
+        colours.deploy(targetInstances={"tagFilters": GREEN}, deploymentConfigName="mine")
+    assert caught.value.code == "InvalidInputException"
+
+
 def test_the_replacement_instances_are_taken_and_shown(colours: World) -> None:
     given = {"ec2TagSet": {"ec2TagSetList": [[{"Key": "Green"}]]}, "autoScalingGroups": ["next"]}
     info = colours.info(colours.deploy(targetInstances=given))
@@ -114,3 +122,13 @@ def test_what_has_ended_or_goes_back_cannot_be_continued(colours: World) -> None
     colours.end(rollback)
     assert refused(colours, "ContinueDeployment", rollback) == "DeploymentAlreadyCompleted"
     assert refused(colours, "ContinueDeployment", rollback, deploymentWaitType="NOW") == "InvalidDeploymentWaitType"
+
+
+def test_a_group_that_copies_its_auto_scaling_group_takes_no_replacement_instances(shop: World) -> None:
+    shop.group("scaled", autoScalingGroups=["a"], **blue_green(provision="COPY_AUTO_SCALING_GROUP"))
+    with pytest.raises(Refused) as caught:
+        shop.deploy(group="scaled", targetInstances={"tagFilters": GREEN})
+    assert caught.value.code == "InvalidTargetInstancesException"
+    assert "copies its Auto Scaling group" in caught.value.message
+    option = shop.info(shop.deploy(group="scaled"))["blueGreenDeploymentConfiguration"]["greenFleetProvisioningOption"]
+    assert option == {"action": "COPY_AUTO_SCALING_GROUP"}

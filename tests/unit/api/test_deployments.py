@@ -90,6 +90,16 @@ def test_a_custom_configuration_is_resolved_at_creation(shop: World) -> None:
     assert item(shop, shop.deploy(deploymentConfigName="mine"))["minimum"] == minimum
 
 
+def test_a_configuration_by_zones_goes_with_the_deployment_whatever_becomes_of_it(shop: World) -> None:
+    minimum = {"type": "HOST_COUNT", "value": 3}
+    zones = {"monitorDurationInSeconds": 60, "minimumHealthyHostsPerZone": {"type": "FLEET_PERCENT", "value": 50}}
+    shop.call("CreateDeploymentConfig", deploymentConfigName="mine", minimumHealthyHosts=minimum, zonalConfig=zones)
+    deployed = shop.deploy(deploymentConfigName="mine")
+    shop.call("DeleteDeploymentConfig", deploymentConfigName="mine")
+    assert (item(shop, deployed)["zonal"], item(shop, deployed)["minimum"]) == (zones, minimum)
+    assert "zonal" not in shop.info(deployed)
+
+
 def test_without_a_revision_the_groups_target_revision_is_deployed(shop: World) -> None:
     with pytest.raises(Refused) as caught:
         shop.deploy(revision=None)

@@ -223,7 +223,8 @@ def test_domain_errors_have_their_names() -> None:
         "ConditionFailedError": [0, None],
     }
     leaves = [kind for kind in vars(store_errors).values() if isinstance(kind, type) and not kind.__subclasses__()]
-    faults_of_ours = {"ConditionFailedError", "TableUnavailableError", "DeploymentExistsError", "InstanceBusyError"}
+    faults_of_ours = {"ConditionFailedError", "TableUnavailableError", "DeploymentExistsError"}
+    faults_of_ours |= {"InstanceBusyError", "LedgerGoneError"}
     assert len(leaves) > 12
     for kind in leaves:
         if not issubclass(kind, store_errors.StoreError):

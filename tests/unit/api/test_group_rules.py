@@ -49,7 +49,7 @@ def test_every_refusal_is_one_that_both_operations_model() -> None:
     for operation in ("CreateDeploymentGroup", "UpdateDeploymentGroup"):
         modelled = {shape.name for shape in codedeploy().operation_model(operation).error_shapes}
         refusals = {f"{code}Exception" for _, _, code in REFUSED if code != "RoleRequired"}
-        assert refusals | {code for _, code in NOT_YET} <= modelled
+        assert refusals <= modelled
 
 
 def test_tags_of_aws_own_are_no_tags_of_a_group(shop: World) -> None:
@@ -82,23 +82,6 @@ def test_of_several_errors_the_first_in_a_fixed_order_is_told(shop: World, posit
     with pytest.raises(Refused) as caught:
         shop.call("CreateDeploymentGroup", **given)
     assert caught.value.code == f"{ORDER[position][0]}Exception"
-
-
-NOT_YET: list[tuple[dict[str, Any], str]] = [
-    (
-        {**blue_green(provision="COPY_AUTO_SCALING_GROUP"), "autoScalingGroups": ["a"]},
-        "InvalidBlueGreenDeploymentConfigurationException",
-    ),
-]
-
-
-@pytest.mark.parametrize(("given", "code"), NOT_YET, ids=[next(iter(row[0])) for row in NOT_YET])
-def test_what_is_not_there_yet_is_never_taken_in_silence(shop: World, given: dict[str, Any], code: str) -> None:
-    with pytest.raises(Refused, match="not available in this version") as caught:
-        shop.group("g", **given)
-    assert caught.value.code == code
-    with pytest.raises(Refused, match="not available in this version"):
-        shop.call("UpdateDeploymentGroup", applicationName="shop", currentDeploymentGroupName="prod", **given)
 
 
 TAKEN: list[tuple[str, dict[str, Any]]] = [

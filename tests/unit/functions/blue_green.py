@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.unit.functions.machine import Killed
 from tests.unit.functions.target_groups import TargetGroup
 from tests.unit.functions.world import Account, hosts
 
@@ -34,6 +35,28 @@ class Terminations:
 
     def left(self, ids: Sequence[str]) -> dict[str, str]:
         return {each: "running" for each in ids if self.ended.get(each, self.account.now + 1) > self.account.now}
+
+
+class Mortal:
+    """A port in one of whose calls the process dies once, before or after its effect; ``died`` notes it."""
+
+    def __init__(self, port: Any, call: str, died: list[str], *, before: bool) -> None:
+        self._port, self._call, self._died, self._before = port, call, died, before
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if name != self._call:
+            return found
+
+        def call(*args: Any, **given: Any) -> Any:
+            if self._died:
+                return found(*args, **given)
+            self._died.append(name)
+            if not self._before:
+                found(*args, **given)
+            raise Killed(name)
+
+        return call
 
 
 class TwoFleets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from zlib import crc32
 
 from tests.unit.functions.blue_green import TwoFleets
 from tests.unit.functions.hosts import Host
@@ -12,8 +13,6 @@ from tests.unit.functions.world import Account
 
 from tidegate.gateways.errors import FleetFault
 from tidegate.model.group_copy import SUSPENDED, copy_of
-
-COPY = {"action": "COPY_AUTO_SCALING_GROUP"}
 
 
 class CopiedGroups:
@@ -66,13 +65,13 @@ class CopiedGroups:
             self.rows[name] = {**copy_of(source, name, deployment_id), "Instances": []}
             self.account.fleet.scaling_groups[name] = {}
 
-    def raise_to(self, name: str, minimum: int, desired: int) -> None:
+    def resize(self, name: str, minimum: int, desired: int) -> None:
         self.calls.append(("raise", name))
         row = self.rows[name]
-        coming = desired - row["DesiredCapacity"]
+        coming = max(0, desired - row["DesiredCapacity"])
         row |= {"MinSize": minimum, "DesiredCapacity": desired}
         for number in range(coming - self.never if coming else 0):
-            instance_id = f"i-{abs(hash(name)) % 16**9:09x}{number:08x}"
+            instance_id = f"i-{crc32(name.encode()):09x}{number:08x}"
             self.account.clock.at(self.account.now + self.launches, lambda each=instance_id: self._launched(name, each))
 
     def failure(self, name: str) -> tuple[str, str]:
@@ -109,16 +108,19 @@ class Scaled(TwoFleets):
     def select(self, selectors: dict[str, Any]) -> None:
         self.account.runtime.groups.update("shop", "prod", lambda item: {**item["info"], **selectors})
 
-    def start(self, *args: Any, **more: Any) -> str:
-        terminate = more.pop("terminate", None)
+    def start_options(self, provision: str, terminate: int | None) -> dict[str, Any]:
+        """Blue/green options without a ready wait; ``terminate`` minutes after which the originals end."""
         end: dict[str, Any] = {"action": "KEEP_ALIVE"}
         if terminate is not None:
             end = {"action": "TERMINATE", "terminationWaitTimeInMinutes": terminate}
-        options = {
+        return {
             "deploymentReadyOption": {"actionOnTimeout": "CONTINUE_DEPLOYMENT"},
             "terminateBlueInstancesOnDeploymentSuccess": end,
-            "greenFleetProvisioningOption": COPY,
+            "greenFleetProvisioningOption": {"action": provision},
         }
+
+    def start(self, *args: Any, **more: Any) -> str:
+        options = self.start_options("COPY_AUTO_SCALING_GROUP", more.pop("terminate", None))
         given = {"targetInstances": None, "blueGreenDeploymentConfiguration": options}
         return super().start(*args, **(given | more))
 

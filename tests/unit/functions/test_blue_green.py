@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.functions.blue_green import GREEN_FILTERS, ON_ANY_END, STYLE, TwoFleets
+from tests.unit.functions.blue_green import GREEN_FILTERS, ON_ANY_END, STYLE, Mortal, TwoFleets
 
 HOST_EVENTS = [
     "ApplicationStop",
@@ -97,6 +97,21 @@ def test_nobody_continues_it_and_it_is_stopped_with_the_originals_serving() -> N
     assert "No traffic was moved" in item["rollback"]["rollbackMessage"]
     assert "rollbackDeploymentId" not in item["rollback"]
     assert fleets.account.group()["info"]["ec2TagFilters"] != GREEN_FILTERS
+
+
+def test_who_was_ready_when_the_installation_failed_on_others_is_skipped_and_shows_no_open_event() -> None:
+    fleets = TwoFleets(blue=2, green=4)
+    for each in fleets.green[2:]:
+        fleets.account.hosts[each].fails = frozenset({"v2.zip"})
+    deployed = fleets.deploy(minimum=("HOST_COUNT", 3))
+    item = fleets.account.deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
+    assert (item["overview"]["Succeeded"], item["overview"]["Failed"], item["overview"]["Ready"]) == (0, 1, 0)
+    shown = fleets.account.statuses(deployed)
+    assert [shown[each] for each in fleets.green[:3]] == ["Skipped", "Skipped", "Failed"]
+    events = fleets.events(deployed, fleets.green[0])
+    assert [events[name] for name in HOST_EVENTS + ALLOW_EVENTS] == ["Succeeded"] * 7 + ["Skipped"] * 3
+    assert fleets.serving() == fleets.blue
 
 
 def test_the_originals_are_ended_when_they_have_waited() -> None:
@@ -216,6 +231,7 @@ def test_once_the_end_of_the_originals_has_begun_there_is_nothing_to_go_back_to(
     deployed = fleets.deploy(terminate=0, autoRollback=ON_ANY_END)
     item = fleets.account.deployment(deployed)
     assert (item["status"], item["error"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
+    assert item["instanceTerminationWaitTimeStarted"] is True, "a wait of no time has begun too"
     assert "end of the original instances has begun" in item["rollback"]["rollbackMessage"]
     assert "rollbackDeploymentId" not in item["rollback"]
     assert fleets.serving() == fleets.green
@@ -308,3 +324,31 @@ def test_a_deployment_of_109_hours_ends_with_a_timeout() -> None:
     item = fleets.account.deployment(fleets.deploy(ready=2880))
     assert (item["status"], item["error"]["code"]) == ("Failed", "TIMEOUT")
     assert 3600 <= item["completeTime"] - item["startTime"] < 4000
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("port", "call"),
+    [("terminations", "end"), ("terminations", "left"), ("balancers", "allow"), ("balancers", "block")],
+)
+def test_a_death_at_any_call_changes_nothing(port: str, call: str, before: bool) -> None:
+    fleets, died = TwoFleets(), list[str]()
+    fleets.account.wrap(lambda name, own: Mortal(own, call, died, before=before) if name == port else own)
+    deployed = fleets.deploy(terminate=0)
+    assert died == [call]
+    assert fleets.account.deployment(deployed)["status"] == "Succeeded"
+    assert fleets.serving() == fleets.green
+    assert sorted(fleets.terminations.ended) == fleets.blue
+    assert all(host.runs[deployed] <= 3 for host in fleets.account.hosts.values()), "each command once"
+
+
+def test_a_blue_green_deployment_goes_on_in_another_execution_without_a_seam() -> None:
+    fleets = TwoFleets(TIDEGATE_PASSES_PER_EXECUTION="2")
+    deployed = fleets.deploy(ready=10, terminate=10, autoRollback=ON_ANY_END)
+    assert fleets.account.deployment(deployed)["status"] == "Stopped"
+    fleets.when("Ready", fleets.proceed)
+    deployed = fleets.deploy(ready=10, terminate=10)
+    item = fleets.account.deployment(deployed)
+    assert item["status"] == "Succeeded"
+    assert item["generation"] > 5
+    assert fleets.serving() == fleets.green

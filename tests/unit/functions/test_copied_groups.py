@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.unit.functions.blue_green import Mortal
 from tests.unit.functions.copied_groups import Scaled
-from tests.unit.functions.machine import Killed
+from tests.unit.functions.hosts import Host
 
 from tidegate.gateways.errors import FleetFault
 
@@ -155,38 +156,20 @@ def test_a_machine_of_an_earlier_release_is_told_to_be_started_again() -> None:
     assert "deploy again" in message
 
 
-@pytest.mark.parametrize("after", ["amend", "copy", "raise_to", "find", "delete"])
+@pytest.mark.parametrize("after", ["amend", "copy", "resize", "find", "delete"])
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_a_death_at_any_call_changes_nothing(after: str, before: bool) -> None:
     fleets = Scaled()
     died: list[str] = []
 
-    class Mortal:
-        """A port in whose call the process dies once, before or after its effect."""
-
-        def __init__(self, port: Any) -> None:
-            self._port = port
-
-        def __getattr__(self, name: str) -> Any:
-            found = getattr(self._port, name)
-            if name != after or not callable(found):
-                return found
-
-            def call(*args: Any, **given: Any) -> Any:
-                if died:
-                    return found(*args, **given)
-                died.append(name)
-                if not before:
-                    found(*args, **given)
-                raise Killed(name)
-
-            return call
+    def mortal(port: Any) -> Any:
+        return Mortal(port, after, died, before=before)
 
     if after == "amend":
         deployments = fleets.account.runtime.deployments
-        vars(fleets.account.runtime)["deployments"] = Mortal(deployments)
+        vars(fleets.account.runtime)["deployments"] = mortal(deployments)
     else:
-        fleets.account.wrap(lambda name, port: Mortal(port) if name == "scaling_groups" else port)
+        fleets.account.wrap(lambda name, port: mortal(port) if name == "scaling_groups" else port)
     deployed = fleets.deploy(terminate=0)
     assert died
     assert ended(fleets, deployed)[0] == "Succeeded", ended(fleets, deployed)
@@ -194,3 +177,46 @@ def test_a_death_at_any_call_changes_nothing(after: str, before: bool) -> None:
     assert copies == [f"CodeDeploy_prod_{deployed}"]
     assert len(fleets.copied(deployed)) == 3
     assert fleets.serving() == fleets.copied(deployed)
+
+
+def test_originals_of_an_auto_scaling_group_that_was_not_copied_leave_it_empty() -> None:
+    fleets = Scaled()
+    fleets.groups.add("next", "i-next1", "i-next2")
+    for each in ("i-next1", "i-next2"):
+        fleets.account.hosts[each] = Host(tags={"tidegate:managed": "true"})
+    options = fleets.start_options("DISCOVER_EXISTING", terminate=0)
+    deployed = fleets.start(targetInstances={"autoScalingGroups": ["next"]}, blueGreenDeploymentConfiguration=options)
+    fleets.account.run()
+    assert ended(fleets, deployed)[0] == "Succeeded", ended(fleets, deployed)
+    assert (fleets.groups.rows["web"]["MinSize"], fleets.groups.rows["web"]["DesiredCapacity"]) == (0, 0)
+    assert sorted(fleets.terminations.ended) == fleets.blue
+    assert fleets.serving() == ["i-next1", "i-next2"]
+    assert fleets.account.group()["info"]["autoScalingGroups"] == ["next"]
+
+
+def test_a_copy_that_is_waited_for_outlives_its_execution() -> None:
+    fleets = Scaled()
+    deployed = fleets.start()
+    turns: list[str] = []
+
+    def abort(name: str, _state: Any) -> None:
+        turns.append(name)
+        if turns.count("AwaitReplacements") == 2:
+            raise RuntimeError("aborted by hand")
+
+    fleets.account.before = abort
+    with pytest.raises(RuntimeError):
+        fleets.account.run()
+    fleets.account.before = lambda _name, _state: None
+    fleets.account.runtime.deployments.amend(deployed, {"generation": 2}, generation=1)
+    fleets.account.start(deployed, 2)
+    fleets.account.run()
+    assert ended(fleets, deployed)[0] == "Succeeded"
+    assert fleets.account.path(deployed, 2)[:5] == [
+        "ValidateRevision",
+        "RevisionValid?",
+        "SelectTargets",
+        "TargetsSelected?",
+        "ProvisionReplacements",
+    ]
+    assert len(fleets.copied(deployed)) == 3

@@ -191,6 +191,21 @@ def test_a_newcomer_that_ends_after_the_fleet_is_brought_up_to_date_too() -> Non
     assert (follow["status"], account.hosts[NEW].revision) == ("Succeeded", "v2.zip")
 
 
+def test_a_newcomer_that_is_late_for_a_follow_up_has_one_of_its_own_of_the_same_root() -> None:
+    account, port = scaling(1)
+    fleet = account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
+    late = "i-0000000000000000b"
+    account.clock.at(account.now + 2, lambda: port.launch("web", NEW, Host(takes=60)))
+    account.clock.at(account.now + 3, lambda: port.launch("web", late, Host(takes=80)))
+    run_together(account)
+    first, second = made_by(account, "CodeDeployAutoUpdate")
+    assert {account.hosts[each].revision for each in (OLD, NEW, late)} == {"v2.zip"}
+    for each in (first, second):
+        assert each["relatedDeployments"] == {"autoUpdateOutdatedInstancesRootDeploymentId": fleet}
+    ids = [first["deploymentId"], second["deploymentId"]]
+    assert account.deployment(fleet)["relatedDeployments"] == {"autoUpdateOutdatedInstancesDeploymentIds": ids}
+
+
 def test_with_ignore_a_newcomer_stays_as_it_is() -> None:
     account, port = scaling(2, outdatedInstancesStrategy="IGNORE")
     account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
@@ -276,6 +291,20 @@ def test_an_answer_that_was_lost_is_given_by_the_sweep() -> None:
     run_together(account)
     (launch,) = made_by(account, "autoscaling")
     assert (launch["status"], port.answers) == ("Succeeded", [(NEW, "CONTINUE")])
+
+
+def test_an_instance_that_is_to_leave_for_the_second_time_is_stopped_again_though_no_event_tells() -> None:
+    account, port = scaling(terminationHookEnabled=True)
+    port.end("web", OLD, Destination="WarmPool")
+    run_together(account)
+    assert port.answers == [(OLD, "CONTINUE")]
+    port.told = 0
+    account.clock.pass_time_until(account.now + 3600, lambda: False)
+    port.end("web", OLD, Destination="WarmPool")
+    assert sweep_waiting_instances(account.runtime, account.now + 60) == {"groups": 1, "deployed": 1}
+    run_together(account)
+    assert len(made_by(account, "autoscalingTermination")) == 2
+    assert port.answers == 2 * [(OLD, "CONTINUE")]
 
 
 # --- who dies half-way

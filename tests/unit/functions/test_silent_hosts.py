@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.unit.functions.hosts import Host
+from tests.unit.functions.machine import Killed
 from tests.unit.functions.world import Account, hosts
 
 from tidegate.gateways.errors import DeniedError
+from tidegate.gateways.run_command import Sent
 
 ALL = ("HOST_COUNT", 0)
 
@@ -184,3 +187,27 @@ def test_hosts_lost_at_the_end_are_failed_unhealthy_and_in_the_report() -> None:
     assert account.runtime.targets.health("group-1")[lost].healthy is False
     installed = account.table.query(f"INSTALLED#{deployed}", index="GSI2").items
     assert [(each["targetId"], each["result"]) for each in installed] == [(lost, "Failed")]
+
+
+def test_a_command_found_again_is_given_up_only_when_its_order_has_expired(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was sent late by a try that died; its order is good from then on, and so long it is waited for."""
+    account = Account(hosts(1, picked_up=100))
+    send, tries = account.fleet.send, list[float]()
+
+    def send_and_die(
+        target_ids: Sequence[str], order: str, comment: str, delivery_seconds: int, system: str
+    ) -> list[Sent]:
+        send(target_ids, order, comment, delivery_seconds, system)
+        raise Killed("after the command was sent")
+
+    def late(name: str, _state: object) -> None:
+        if name == "SendCommands" and not tries:
+            tries.append(account.now)
+            account.clock.pass_time_until(account.now + 60, lambda: False)
+
+    monkeypatch.setattr(account.fleet, "send", send_and_die)
+    account.before = late
+    deployed = account.deploy("v1.zip")
+    assert account.run().deployment(deployed)["status"] == "Succeeded"
+    assert len(account.fleet.commands) == 1
+    assert account.hosts["i-00000000000000001"].runs[deployed] == 1

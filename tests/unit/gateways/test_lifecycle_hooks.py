@@ -13,6 +13,7 @@ from botocore.stub import Stubber
 from tidegate.gateways.errors import FleetFault, ThrottledError, UnavailableError
 from tidegate.gateways.instances import Instances
 from tidegate.gateways.lifecycle_hooks import LifecycleHooks
+from tidegate.gateways.service_roles import RolePermissionsError
 from tidegate.model.scaling import ScalingFault, ScalingGroup
 
 GONE = "No active Lifecycle Action found with instance ID i-1"
@@ -123,4 +124,14 @@ def test_a_fleet_whose_groups_may_not_be_described_is_told_so(stub: Stubber) -> 
     stub.add_client_error("describe_auto_scaling_groups", "AccessDenied", "not authorized")
     with pytest.raises(FleetFault) as caught:
         Instances(lambda _service: stub.client).lifecycle_states(["web"])
+    assert caught.value.code == "AUTO_SCALING_IAM_ROLE_PERMISSIONS"
+
+
+def test_a_right_that_the_service_role_lacks_has_the_code_of_auto_scaling() -> None:
+    class Client:
+        def suspend_processes(self, **_: object) -> None:
+            raise RolePermissionsError("The service role has no right to autoscaling:SuspendProcesses.")
+
+    with pytest.raises(ScalingFault, match="SuspendProcesses") as caught:
+        LifecycleHooks(Client()).suspend("web", ["Terminate"])
     assert caught.value.code == "AUTO_SCALING_IAM_ROLE_PERMISSIONS"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
-from tidegate.gateways.errors import DeniedError, ThrottledError, UnavailableError
+from tidegate.gateways.errors import DeniedError, ResourceMissingError, ThrottledError, UnavailableError
 from tidegate.gateways.run_command import RunCommand, Sent
 from tidegate.model.decisions import Sight
 
@@ -84,7 +84,7 @@ def test_unmanaged_hosts_are_told_apart_and_every_other_host_gets_one_command(mi
         ("ThrottlingException", ThrottledError),
         ("RateExceeded", ThrottledError),
         ("AccessDeniedException", DeniedError),
-        ("InvalidDocument", UnavailableError),
+        ("InvalidDocument", ResourceMissingError),
         ("InternalServerError", UnavailableError),
     ],
 )

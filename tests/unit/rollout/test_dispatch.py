@@ -25,11 +25,6 @@ def test_a_flight_takes_the_command_that_went_to_its_hosts() -> None:
     assert remaining(FLIGHT, [sent]) is None
 
 
-def test_a_command_found_again_counts_from_when_it_was_meant() -> None:
-    (sent,) = adopted(FLIGHT, [("c1", ["i-0"])], IDS)
-    assert (sent.positions, sent.sent_at) == ((0,), 50.0)
-
-
 def test_of_two_commands_to_one_host_the_first_is_kept_and_strangers_are_passed_over() -> None:
     found = adopted(FLIGHT, [("c1", ["i-0", "i-1"]), ("c2", ["i-1", "i-2", "i-9"]), ("c3", ["i-5"])], IDS, 60.0)
     assert [(f.command_id, f.positions) for f in found] == [("c1", (0, 1)), ("c2", (2,))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from tests.unit.rollout.driver import Deployment, Minimum, fleet, fresh
 
-from tidegate.rollout import minimum_healthy, plan
+from tidegate.rollout import Candidate, minimum_healthy, plan
 
 ONE_AT_A_TIME = ("MOST_CONCURRENCY", 1)
 HALF = ("FLEET_PERCENT", 50)
@@ -143,3 +143,37 @@ def test_what_was_not_begun_stays_pending_when_the_constraint_stops_the_deployme
         "Pending": 5, "InProgress": 0, "Succeeded": 0, "Failed": 1, "Skipped": 0, "Ready": 0,
     }  # fmt: skip
     assert "1 instance of 6 failed" in deployed.verdict.reason
+
+
+#: Four unhealthy hosts and then two healthy ones: what the unhealthy ones do, the minimum, how it ends, and how many of
+#: the healthy ones are taken out on the way.
+MIXED = [
+    ("....", 4, "Succeeded", 2),  # each success adds a healthy one: the two may go in the end
+    ("....", 5, "Succeeded", 2),
+    ("xxxx", 1, "Succeeded", 2),  # two healthy are one more than must stay: one at a time
+    ("xxxx", 2, "Failed", 0),  # as many as must stay: it ends rather than lowers them
+    ("xxx.", 3, "Failed", 0),
+    ("xxx.", 2, "Succeeded", 2),
+    ("x...", 5, "Failed", 0),  # fewer were healthy from the start than must be: only the unhealthy are worked on
+]
+
+
+@pytest.mark.parametrize(("unhealthy", "minimum", "status", "taken"), MIXED)
+def test_unhealthy_ones_go_first_and_the_healthy_only_above_the_minimum(
+    unhealthy: str, minimum: int, status: str, taken: int
+) -> None:
+    hosts = fleet(unhealthy + "..")
+    names = sorted(hosts)
+    found = [Candidate(name, healthy=name in names[4:], revision_key="rev-old") for name in names]
+    lowest = 2
+
+    def watch(deployed: Deployment) -> None:
+        nonlocal lowest
+        lowest = min(lowest, deployed.census.available)
+
+    deployed = Deployment(hosts, ("HOST_COUNT", minimum), candidates=found, watch=watch).run()
+    assert deployed.verdict.status == status
+    started = [start.target_id for start in deployed.starts]
+    assert started == sorted(started)
+    assert len(set(started) & set(names[4:])) == taken
+    assert lowest >= min(minimum, 2), "never below what must stay, nor below the two that were healthy"

@@ -26,11 +26,6 @@ class ApiError(Exception):
         self.status = status
 
 
-def not_yet(code: str, what: str) -> ApiError:
-    """What CodeDeploy offers and this release does not: refused under the modelled name that fits best."""
-    return ApiError(code, f"{what} not available in this version of Tidegate.")
-
-
 def internal_failure(request_id: str) -> ApiError:
     """A fault of ours; the details are in the log."""
     return ApiError("InternalFailure", f"The request failed inside Tidegate; look for {request_id} in its log.", 500)

@@ -208,6 +208,8 @@ class Classic:
 
     def _states(self, key: str, ids: Sequence[str]) -> dict[str, str]:
         """States by instance; an instance that is unknown to the service spoils a call, and is then asked alone."""
+        if len(ids) > _MOST:
+            return {name: state for some in _batched(ids, _MOST) for name, state in self._states(key, some).items()}
         try:
             answer = self._client.describe_instance_health(LoadBalancerName=key, Instances=_instances(ids))
         except ClientError as error:

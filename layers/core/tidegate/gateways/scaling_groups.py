@@ -1,4 +1,4 @@
-"""Auto Scaling groups as wholes: copied, raised and deleted (AWS: "Amazon EC2 Auto Scaling API reference")."""
+"""Auto Scaling groups as wholes: copied, resized and deleted (AWS: "Amazon EC2 Auto Scaling API reference")."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ class ScalingGroups:
     def _pages(self, operation: str, member: str, **given: Any) -> Sequence[Mapping[str, Any]]:
         return [row for page in self._client.get_paginator(operation).paginate(**given) for row in page[member]]
 
-    def raise_to(self, name: str, minimum: int, desired: int) -> None:
-        """Let a group have so many instances."""
-        with _faults(f"raising the Auto Scaling group {name} to {desired}"):
+    def resize(self, name: str, minimum: int, desired: int) -> None:
+        """Let a group have so many instances, and so many at least."""
+        with _faults(f"giving the Auto Scaling group {name} the size {desired}"):
             self._client.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=minimum, DesiredCapacity=desired)
 
     def failure(self, name: str) -> tuple[str, str]:

@@ -43,14 +43,15 @@ class Dispatch:
     give_up: bool = False
 
 
-def adopted(flight: Flight, commands: Commands, positions: Mapping[str, int], now: float | None = None) -> list[Flight]:
+def adopted(flight: Flight, commands: Commands, positions: Mapping[str, int], now: float) -> list[Flight]:
     """A flight's targets by the commands that were sent to them.
 
     Parameters
     ----------
     commands : command ids with the target ids they went to
     positions : target id to ledger position
-    now : when they were sent; None for commands found again, which count from the flight's beginning
+    now : when they were sent, or found again: not earlier than their order was published, so that a target is given up
+        only when its order has expired
     """
     mine = set(flight.positions)
     found: list[Flight] = []
@@ -58,8 +59,7 @@ def adopted(flight: Flight, commands: Commands, positions: Mapping[str, int], no
         hit = sorted(mine & {positions[each] for each in target_ids if each in positions})
         mine -= set(hit)
         if hit:
-            sent_at = flight.begun_at if now is None else now
-            found.append(replace(flight, positions=tuple(hit), command_id=command_id, sent_at=sent_at))
+            found.append(replace(flight, positions=tuple(hit), command_id=command_id, sent_at=now))
     return found
 
 

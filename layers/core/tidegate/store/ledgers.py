@@ -10,7 +10,6 @@ from tidegate.model import legs
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import TERMINATION_WAIT_STARTED
 from tidegate.model.ledger import Closing, Flight, Ledger, Member, Purpose, Roster
-from tidegate.model.legs import WaitKind
 from tidegate.store.deployment_items import LIVE_STATUSES, still_live
 from tidegate.store.errors import ConditionFailedError, ConflictError, StaleGenerationError
 from tidegate.store.table import Absent, All, Check, Equals, OneOf, Put, Table, Update, Write
@@ -233,7 +232,7 @@ def _member(
 def _progress(before: Ledger, after: Ledger) -> dict[str, Any]:
     """What the deployment's record says of the waits of a blue/green deployment, where that changes."""
     found: dict[str, Any] = {"status": after.status} if after.status != before.status else {}
-    if after.waits_for is WaitKind.TERMINATION and before.waits_for is not WaitKind.TERMINATION:
+    if after.current.only_ends and not before.current.only_ends:  # a wait of no time has begun too
         found[TERMINATION_WAIT_STARTED] = True
     return found
 

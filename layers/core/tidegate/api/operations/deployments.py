@@ -63,7 +63,8 @@ def _attributes(call: Call, given: Given, group: Item, location: Mapping[str, An
     config = call.services.configs.get(
         given.get("deploymentConfigName") or info.get("deploymentConfigName") or DEFAULT_CONFIGS[platform]
     )
-    check_config_fits(config, platform)
+    style = filled_style(info.get("deploymentStyle"), platform)
+    check_config_fits(config, platform, style)
     rollback = given.get("autoRollbackConfiguration") or info.get("autoRollbackConfiguration") or {}
     found = {
         "applicationName": given["applicationName"],
@@ -71,7 +72,7 @@ def _attributes(call: Call, given: Given, group: Item, location: Mapping[str, An
         "deploymentGroupId": group["deploymentGroupId"],
         "deploymentConfigName": config["deploymentConfigName"],
         "computePlatform": platform,
-        "deploymentStyle": filled_style(info.get("deploymentStyle"), platform),
+        "deploymentStyle": style,
         "location": location,
         "revisionKey": revision_key(location),
         "status": "Created",

@@ -40,14 +40,21 @@ def check_fits_group(given: Mapping[str, Any], info: Mapping[str, Any]) -> None:
         _check_for_others(given, platform)
 
 
-def check_config_fits(config: Mapping[str, Any], platform: str) -> None:
-    """A deployment's configuration is one of its platform's."""
+def check_config_fits(config: Mapping[str, Any], platform: str, style: Mapping[str, str]) -> None:
+    """A deployment's configuration is one of its platform's, and goes by zones in place only (API: ZonalConfig)."""
     if config["computePlatform"] != platform:
         message = (
             f"The deployment configuration '{config['deploymentConfigName']}' is for {config['computePlatform']}; "
             f"this deployment is for {platform}."
         )
         raise ApiError("InvalidComputePlatformException", message)
+    if "zonalConfig" in config and style["deploymentType"] == "BLUE_GREEN":
+        message = (
+            f"The deployment configuration '{config['deploymentConfigName']}' goes from one Availability Zone to the "
+            "next ('zonalConfig'), which is for deployments in place; this deployment group's are blue/green. Give a "
+            "'deploymentConfigName' without zones."
+        )
+        raise ApiError("InvalidInputException", message)
 
 
 def _check_target_instances(found: Mapping[str, Any]) -> None:

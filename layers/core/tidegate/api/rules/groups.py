@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tidegate.api.errors import ApiError, not_yet
+from tidegate.api.errors import ApiError
 from tidegate.api.rules.balancers import check_balancers, check_balancers_fit
 from tidegate.api.rules.common import check_alarms, check_auto_rollback
 from tidegate.api.rules.ecs_services import check_services, check_services_fit
@@ -60,9 +60,6 @@ def check_settings(info: Mapping[str, Any]) -> None:
     groups = info.get("autoScalingGroups") or ()
     check_suspended_fit(info.get("ec2DeploymentOptions"), info["deploymentStyle"], groups)
     check_triggers_fit(info.get("triggerConfigurations") or (), platform)
-    provisioning = (info.get("blueGreenDeploymentConfiguration") or {}).get("greenFleetProvisioningOption") or {}
-    if provisioning.get("action") == "COPY_AUTO_SCALING_GROUP":
-        raise not_yet("InvalidBlueGreenDeploymentConfigurationException", "Copies of Auto Scaling groups are")
 
 
 def check_config_fits(name: str, config_platform: str, platform: str) -> None:
