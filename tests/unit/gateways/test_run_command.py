@@ -117,7 +117,9 @@ def test_each_system_has_its_document(stubbed: Stubs) -> None:
         {"InstanceId": each, "PingStatus": "Online", "PlatformType": platform}
         for each, platform in zip(ids(3), ("Linux", "Windows", "MacOS"), strict=True)
     ]
-    stub.add_response("describe_instance_information", {"InstanceInformationList": rows}, {"Filters": ANY, "MaxResults": 50})
+    stub.add_response(
+        "describe_instance_information", {"InstanceInformationList": rows}, {"Filters": ANY, "MaxResults": 50}
+    )
     command = {"Command": {"CommandId": COMMAND}}
     others = ("InstanceIds", "Parameters", "Comment", "MaxConcurrency", "MaxErrors", "TimeoutSeconds")
     stub.add_response(
