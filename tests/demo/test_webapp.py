@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -61,6 +62,12 @@ class Host:
             if ran[event].returncode:
                 break
         return ran
+
+    def takes_connections(self) -> bool:
+        try:
+            return bool(self.ask("/"))
+        except OSError:
+            return False
 
     def ask(self, page: str) -> Any:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -123,6 +130,24 @@ def test_starting_and_stopping_twice_is_the_same_as_once(host: Host, revisions: 
     assert "does not run" in stops[1].stdout
     with pytest.raises(OSError, match="refused"):
         host.ask("/")
+
+
+def test_a_request_that_is_under_way_is_answered_before_the_server_ends(host: Host, revisions: list[Path]) -> None:
+    host.deploy(revisions[0])
+    stopped: list[subprocess.CompletedProcess[str]] = []
+    stop = threading.Thread(target=lambda: stopped.append(host.run(revisions[0], "ApplicationStop")))
+    with socket.create_connection(("127.0.0.1", host.port), timeout=10) as client:
+        client.sendall(b"GET / HTTP/1.0\r\n")
+        assert host.ask("/")["version"] == "1"  # connections are taken in order: the first one is, too
+        stop.start()
+        assert any(not host.takes_connections() for _ in range(1000))
+        client.sendall(b"\r\n")
+        with client.makefile("rb") as answer:
+            assert answer.readline().split()[1] == b"200"
+            assert b'"version": "1"' in answer.read()
+    stop.join(30)
+    assert stopped[0].returncode == 0
+    assert "killing" not in stopped[0].stdout
 
 
 def test_a_pid_that_belongs_to_another_program_is_left_alone(host: Host, revisions: list[Path]) -> None:

@@ -106,7 +106,7 @@ def test_only_hosts_that_answer_pings_are_reachable_and_fifty_are_asked_at_a_tim
         stub.add_response(
             "describe_instance_information",
             {"InstanceInformationList": rows},
-            {"Filters": [{"Key": "InstanceIds", "Values": chunk}]},
+            {"Filters": [{"Key": "InstanceIds", "Values": chunk}], "MaxResults": 50},
         )
     assert RunCommand(client, "doc").reachable(everyone) == dict.fromkeys(everyone[1::2], "linux")
 
@@ -117,7 +117,9 @@ def test_each_system_has_its_document(stubbed: Stubs) -> None:
         {"InstanceId": each, "PingStatus": "Online", "PlatformType": platform}
         for each, platform in zip(ids(3), ("Linux", "Windows", "MacOS"), strict=True)
     ]
-    stub.add_response("describe_instance_information", {"InstanceInformationList": rows}, {"Filters": ANY})
+    stub.add_response(
+        "describe_instance_information", {"InstanceInformationList": rows}, {"Filters": ANY, "MaxResults": 50}
+    )
     command = {"Command": {"CommandId": COMMAND}}
     others = ("InstanceIds", "Parameters", "Comment", "MaxConcurrency", "MaxErrors", "TimeoutSeconds")
     stub.add_response(

@@ -50,7 +50,8 @@ class RunCommand:
         with translated("looking up the instances' SSM agents"):
             for i in range(0, len(target_ids), _MOST_IDS):
                 pages = self._client.get_paginator("describe_instance_information").paginate(
-                    Filters=[{"Key": "InstanceIds", "Values": list(target_ids[i : i + _MOST_IDS])}]
+                    Filters=[{"Key": "InstanceIds", "Values": list(target_ids[i : i + _MOST_IDS])}],
+                    PaginationConfig={"PageSize": _MOST_IDS},  # one call where ten a page would take five
                 )
                 for page in pages:
                     for row in page["InstanceInformationList"]:
