@@ -10,9 +10,10 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tidegate.course.interruptions import interruption
+from tidegate.course.silence import messages, without_the_terminated
+from tidegate.course.target_rows import target_row
 from tidegate.gateways.errors import BalancerFault
-from tidegate.interruptions import interruption
-from tidegate.lifecycle_actions import keep_waiting
 from tidegate.model.balancers import Balancer, from_items
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
 from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
@@ -22,10 +23,9 @@ from tidegate.rollout.dispatch import worded
 from tidegate.rollout.projection import ended_events, merged_events, not_ended, pending_events
 from tidegate.rollout.traffic import fault_sightings, traffic_sightings
 from tidegate.runtime import Runtime, State, kept, step
-from tidegate.silence import messages, without_the_terminated
+from tidegate.scaling.lifecycle_actions import keep_waiting
 from tidegate.store.errors import LedgerGoneError
 from tidegate.store.targets import TargetRow
-from tidegate.target_rows import target_row
 
 _MOST_TARGET_DECISIONS = 20  # a pass tells of so many failed targets one by one
 

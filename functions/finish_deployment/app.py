@@ -11,17 +11,17 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tidegate.ending import End, end_deployment, no_ledger
-from tidegate.follow_ups import follow_up
+from tidegate.course.ending import End, end_deployment, no_ledger
 from tidegate.gateways.service_roles import ServiceRoleError
-from tidegate.hook_settling import settle_hooks
-from tidegate.lifecycle_actions import complete
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.ledger import Closing, Ledger
 from tidegate.model.scaling import ScalingFault
 from tidegate.rollout import judge
 from tidegate.runtime import Runtime, State, kept, step
+from tidegate.scaling.follow_ups import follow_up
+from tidegate.scaling.hook_settling import settle_hooks
+from tidegate.scaling.lifecycle_actions import complete
 from tidegate.store.errors import DeploymentGroupNotFoundError
 from tidegate.store.ledgers import Loaded
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tidegate.lifecycle_actions import TryAgainError, take_up
 from tidegate.model.scaling import LifecycleAction, action_of_event, group_id_of
 from tidegate.runtime import Runtime
+from tidegate.scaling.lifecycle_actions import TryAgainError, take_up
 
 logger = Logger()
 

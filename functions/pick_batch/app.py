@@ -8,6 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tidegate.course.target_rows import target_row
 from tidegate.model.ledger import Ledger, Roster
 from tidegate.model.legs import events_of
 from tidegate.rollout import pick
@@ -15,7 +16,6 @@ from tidegate.rollout.projection import pending_events
 from tidegate.runtime import Runtime, State, step
 from tidegate.store.errors import LedgerGoneError
 from tidegate.store.targets import TargetRow
-from tidegate.target_rows import target_row
 
 
 def run(state: State, runtime: Runtime) -> State:

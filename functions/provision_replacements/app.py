@@ -8,11 +8,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tidegate.course.interruptions import interruption
 from tidegate.gateways.errors import FleetFault
-from tidegate.interruptions import interruption
 from tidegate.model.deployment import ErrorCode
-from tidegate.provisioning import provision
 from tidegate.runtime import Runtime, State, step
+from tidegate.scaling.provisioning import provision
 from tidegate.store.errors import DeploymentGroupNotFoundError
 
 

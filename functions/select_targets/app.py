@@ -9,20 +9,20 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tidegate.course.target_rows import target_row
 from tidegate.gateways.errors import BalancerFault, FleetFault
-from tidegate.layouts import laid_out
+from tidegate.layout.by_kind import laid_out
 from tidegate.model.balancers import to_items
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.group_copy import copies
 from tidegate.model.legs import events_of
 from tidegate.model.scaling import ScalingFault
-from tidegate.process_suspension import suspend_processes
 from tidegate.rollout.projection import pending_events
 from tidegate.runtime import PROVISIONS, Runtime, State, step
+from tidegate.scaling.process_suspension import suspend_processes
 from tidegate.store.applications import Applications
 from tidegate.store.errors import ApplicationNotFoundError, DeploymentGroupNotFoundError
 from tidegate.store.ledgers import number_decisions
-from tidegate.target_rows import target_row
 
 
 def run(state: State, runtime: Runtime) -> State:

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 
-from tidegate.live_deployments import sweep_live_deployments
+from tidegate.course.live_deployments import sweep_live_deployments
 from tidegate.runtime import Runtime
-from tidegate.waiting_instances import sweep_waiting_instances
+from tidegate.scaling.waiting_instances import sweep_waiting_instances
 
 logger = Logger()
 

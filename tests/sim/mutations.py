@@ -131,10 +131,10 @@ MUTATIONS = (
         "[row for row, end in zip(rows, done, strict=True) if end]",
         "[]",
     ),
-    Mutation("end told twice", "tidegate.ending:_tell", "if before.ledger.settled:", "if not before:"),
+    Mutation("end told twice", "tidegate.course.ending:_tell", "if before.ledger.settled:", "if not before:"),
     Mutation(
         "skipped targets not shown",
-        "tidegate.ending:end_deployment",
+        "tidegate.course.ending:end_deployment",
         "runtime.targets.show(deployment_id, skipped, now)",
         "pass",
     ),

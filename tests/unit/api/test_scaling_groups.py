@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.unit.api.world import LifecycleHooks, Refused, World
 
-from tidegate.hook_settling import settle_hooks
 from tidegate.model.scaling import ScalingFault
+from tidegate.scaling.hook_settling import settle_hooks
 from tidegate.store.table import Item
 
 LAUNCH, TERMINATE = "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"

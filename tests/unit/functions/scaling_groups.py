@@ -180,7 +180,7 @@ class ScalingGroups:
 
 def scaled(account: Account, *names: str, **info: Any) -> ScalingGroups:
     """Give the account's group these Auto Scaling groups, and their hooks to them."""
-    from tidegate.hook_settling import settle_hooks
+    from tidegate.scaling.hook_settling import settle_hooks
 
     port = ScalingGroups(account, *names)
     vars(account.runtime)["lifecycle_hooks"] = port

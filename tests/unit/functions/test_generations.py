@@ -10,7 +10,7 @@ from tests.unit.functions.machine import DEFINITION, ROOT
 from tests.unit.functions.scenarios import SCENARIOS, lawful, outcome, renamed
 from tests.unit.functions.world import Account, hosts
 
-from tidegate.provisioning import INTERVAL as PROVISIONING_INTERVAL
+from tidegate.scaling.provisioning import INTERVAL as PROVISIONING_INTERVAL
 
 HISTORY = 25_000  # events an execution may have (AWS Step Functions: "Quotas")
 SHOWN_TIMES = {"time", "lastUpdatedAt", "startTime", "endTime"}

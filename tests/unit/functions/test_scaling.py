@@ -14,7 +14,7 @@ from tests.unit.functions.test_sweep import never_running
 from tests.unit.functions.world import Account, hosts
 
 from tidegate.model.scaling import ScalingFault
-from tidegate.waiting_instances import sweep_waiting_instances
+from tidegate.scaling.waiting_instances import sweep_waiting_instances
 
 NEW, OLD = "i-0000000000000000a", "i-00000000000000001"
 FIVE = ["AfterInstall", "ApplicationStart", "ValidateService", "BeforeAllowTraffic", "AllowTraffic"]

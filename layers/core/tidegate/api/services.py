@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tidegate.api.addresses import Scope
-from tidegate.hook_settling import HookPort
 from tidegate.model.logs import Segment
+from tidegate.scaling.hook_settling import HookPort
 from tidegate.store.applications import Applications
 from tidegate.store.configs import Configs
 from tidegate.store.deployments import Deployments

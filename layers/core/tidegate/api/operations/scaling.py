@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from tidegate.api.errors import ApiError
 from tidegate.api.services import Call, LifecycleHooks
-from tidegate.hook_settling import all_hooks, remove_hooks, settle_hooks, shown_hooks
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.scaling import MOST_HOOKS, ScalingFault, wanted_hooks
+from tidegate.scaling.hook_settling import all_hooks, remove_hooks, settle_hooks, shown_hooks
 from tidegate.store.table import Item
 
 #: Members of a call that hooks hang on. Given again as they are, they put hooks right that somebody changed.

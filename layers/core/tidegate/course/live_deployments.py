@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tidegate.ending import End, end_deployment, no_ledger
-from tidegate.follow_ups import follow_up
+from tidegate.course.ending import End, end_deployment, no_ledger
 from tidegate.model.deployment import TERMINAL, ErrorCode
 from tidegate.model.ledger import Closing
 from tidegate.rollout import judge
 from tidegate.rollout.revival import Revival, revive
+from tidegate.scaling.follow_ups import follow_up
 from tidegate.store.errors import DeploymentCompletedError, StaleGenerationError
 from tidegate.store.ledgers import StaleLedgerError
 

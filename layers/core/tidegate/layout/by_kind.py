@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tidegate.fleets import fleet_of
 from tidegate.gateways.errors import BalancerFault
-from tidegate.instance_layout import instance_plan
+from tidegate.layout.fleets import fleet_of
+from tidegate.layout.one_instance import instance_plan
+from tidegate.layout.two_fleets import blue_green_plan, moved_selection, options_of, traffic_back_plan
 from tidegate.model.deployment import ROLLBACK_CREATOR, ErrorCode, is_blue_green
 from tidegate.rollout.plan import Plan, plan
 from tidegate.rollout.traffic import cannot_be_balanced
 from tidegate.rollout.way import Zonal, in_place_stages
-from tidegate.two_fleets import blue_green_plan, moved_selection, options_of, traffic_back_plan
 
 if TYPE_CHECKING:
     from tidegate.model.balancers import Balancer

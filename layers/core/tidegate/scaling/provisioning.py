@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.gateways.errors import FleetFault
+from tidegate.layout.two_fleets import options_of
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.group_copy import SUSPENDED, Provisioning, carries, copy_name, in_service
 from tidegate.rollout.way import BlueGreen
 from tidegate.rollout.words import count, seconds
-from tidegate.two_fleets import options_of
 
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tidegate.fleets import fleet_of
 from tidegate.gateways.errors import FleetFault
+from tidegate.layout.fleets import fleet_of
 from tidegate.model.deployment import BLUE, ErrorCode
 from tidegate.model.group_copy import Provisioning, copies
 from tidegate.model.selection import selectors_of, selectors_of_targets

@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tidegate.course.target_rows import target_row
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import RESTART, is_blue_green
 from tidegate.model.ledger import Ledger, Outcome
 from tidegate.model.legs import events_of
-from tidegate.process_suspension import resume_processes
 from tidegate.rollout import RollbackPlan, plan_rollback
 from tidegate.rollout.blue_green import Traffic, traffic_of
 from tidegate.rollout.projection import interrupted_events, pending_events
+from tidegate.scaling.process_suspension import resume_processes
 from tidegate.store.deployments import Finished, rollback_deployment, traffic_back_deployment
 from tidegate.store.errors import DeploymentGroupNotFoundError
 from tidegate.store.ledgers import Loaded, number_decisions
 from tidegate.store.targets import TargetRow
-from tidegate.target_rows import target_row
 
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime

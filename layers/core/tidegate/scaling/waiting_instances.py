@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tidegate.gateways.errors import GatewayError
-from tidegate.hook_settling import settle_hooks
-from tidegate.lifecycle_actions import TryAgainError, take_up
 from tidegate.model.scaling import WARM_POOL, ScalingFault, action_of_state, of_deployment
+from tidegate.scaling.hook_settling import settle_hooks
+from tidegate.scaling.lifecycle_actions import TryAgainError, take_up
 
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime

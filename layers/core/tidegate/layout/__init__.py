@@ -1,0 +1,1 @@
+"""How a deployment is laid out when it begins: its fleet, its way and its balancers."""
