@@ -129,6 +129,7 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     env = {
         "TIDEGATE_PASSES_PER_EXECUTION": str(dice.choice((3, 10, 200, 200, 200))),
         "TIDEGATE_HEARTBEAT_SECONDS": str(dice.choice((60, 300, 300))),
+        "TIDEGATE_MAX_INSTANCES": str(max(1000, hosts)),
     }
     unwell = dice.choice((0.0, 0.03, 0.2))
     fleet = tuple(_host(dice, number, count, last_good, unwell) for number in range(1, count + 1))
