@@ -200,7 +200,12 @@ class SimScaling(ScalingGroups):
         for (instance_id, creator), deployment_id in self.made.items():
             item = self._world.deployment(deployment_id)
             late = self.answered.get((instance_id, creator), item["createTime"]) < item["createTime"]
-            if item.get("error", {}).get("code") == "AUTO_SCALING_CONFIGURATION":
+            code = item.get("error", {}).get("code")
+            stopped = code == "MANUAL_STOP" and (
+                creator == TERMINATION_CREATOR or instance_id not in self._world.leaving
+            )
+            self._require(not stopped, f"{deployment_id} was stopped for nothing")
+            if code == "AUTO_SCALING_CONFIGURATION":
                 self._require(late or instance_id in self._world.leaving, f"{instance_id} is there: {item['error']}")
             if creator == LAUNCH_CREATOR and item["status"] != "Succeeded" and not late:
                 state = group.states[instance_id]
