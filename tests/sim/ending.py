@@ -20,6 +20,7 @@ CODES = {
     "Stopped": {"MANUAL_STOP", "ALARM_ACTIVE", "TIMEOUT"},
 }
 MACHINE_TRIES = 7
+MOST_REVIVALS = 10
 OUTCOMES = {2: "Succeeded", 3: "Failed", 4: "Skipped"}
 RESULTS = {"Succeeded", "Failed"}
 
@@ -67,9 +68,17 @@ def _check_course(world: SimWorld, deployment_id: str, item: Mapping[str, Any]) 
     else:
         code = item["error"]["code"]
         worn = {"INTERNAL_ERROR", "THROTTLED"} if world.scenario.patience > MACHINE_TRIES else set()
-        fits = CODES[item["status"]] | worn | ({"AUTO_SCALING_CONFIGURATION"} if "scaling" in item else set())
+        fits = CODES[item["status"]] | worn
+        if "scaling" in item:
+            fits |= {"AUTO_SCALING_CONFIGURATION"} | _given_up(world)
         _require(code in fits, f"{deployment_id} ended {item['status']} with {item['error']}")
     _require("completeTime" in item, f"{deployment_id} ended at no time")
+
+
+def _given_up(world: SimWorld) -> set[str]:
+    """An hour's wait for an agent makes no progress; who aborts its executions all the while has it given up."""
+    aborted = sum(each.startswith("execution aborted") for each in world.chance.happened)
+    return {"INTERNAL_ERROR"} if aborted >= MOST_REVIVALS else set()
 
 
 def _check_history(world: SimWorld, deployment_id: str) -> None:

@@ -93,9 +93,10 @@ class SimScaling(ScalingGroups):
         self._ended(target_id)
 
     def _ended(self, target_id: str) -> None:
-        if self.all[NAME].states[target_id] == "Terminated" and self._world.hosts[target_id].up:
+        if self.all[NAME].states[target_id] == "Terminated":
             self._world.leaving.add(target_id)
-            self._world.fleet.die(target_id, None)
+            if self._world.hosts[target_id].up:
+                self._world.fleet.die(target_id, None)
 
     def _send(self, body: Mapping[str, Any]) -> None:
         detail = body["detail"]

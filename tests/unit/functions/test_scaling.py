@@ -206,6 +206,19 @@ def test_a_newcomer_that_is_late_for_a_follow_up_has_one_of_its_own_of_the_same_
     assert account.deployment(fleet)["relatedDeployments"] == {"autoUpdateOutdatedInstancesDeploymentIds": ids}
 
 
+def test_a_newcomer_that_is_late_for_a_follow_up_that_fails_has_one_of_its_own_too() -> None:
+    account, port = scaling(1)
+    account.deploy("v2.zip", ("HOST_COUNT", 0), deploymentGroupId=GROUP_ID)
+    late = "i-0000000000000000b"
+    account.clock.at(account.now + 2, lambda: port.launch("web", NEW, Host(takes=60, fails=frozenset({"v2.zip"}))))
+    account.clock.at(account.now + 3, lambda: port.launch("web", late, Host(takes=80)))
+    run_together(account)
+    first, second = made_by(account, "CodeDeployAutoUpdate")
+    assert (first["status"], list(account.targets(first["deploymentId"]))) == ("Failed", [NEW])
+    assert set(account.targets(second["deploymentId"])) == {NEW, late}
+    assert account.hosts[late].revision == "v2.zip"
+
+
 def test_with_ignore_a_newcomer_stays_as_it_is() -> None:
     account, port = scaling(2, outdatedInstancesStrategy="IGNORE")
     account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
