@@ -72,13 +72,16 @@ def run(state: State, runtime: Runtime) -> State:
         **kept(state),
         "pass": state["pass"] + 1,
         "signal": signal.count,
-        "verdict": "FINISH"
-        if verdict.kind.ends
-        else "HAND_OVER"
-        if runtime.may_hand_over(state)
-        else verdict.kind.value,
+        "verdict": word_of(verdict, state, runtime),
         "heartbeat": max(1, math.ceil(verdict.look_again_at - now)),
     }
+
+
+def word_of(verdict: Verdict, state: State, runtime: Runtime) -> str:
+    """What the machine goes by: an execution whose history fills up hands over, unless the deployment ends here."""
+    if verdict.kind.ends:
+        return "FINISH"
+    return "HAND_OVER" if runtime.may_hand_over(state) else verdict.kind.value
 
 
 def sightings(flights: list[Flight], roster: Roster, deployment_id: str, runtime: Runtime) -> dict[int, Sighting]:
