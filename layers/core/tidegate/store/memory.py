@@ -138,13 +138,13 @@ class MemoryTable:
             return self._items.get(key)
         return _updated(self._items.get(key), write)
 
-    def _store(self, key: Key, item: Item | None, as_bytes: bytes | None) -> None:
+    def _store(self, key: Key, item: Item | None, as_bytes: bytes | None = None) -> None:
         before = _places(self._items.get(key))
-        if item is None or as_bytes is None:
+        if item is None:
             self._items.pop(key, None)
             self._packed.pop(key, None)
         else:
-            self._items[key], self._packed[key] = item, as_bytes
+            self._items[key], self._packed[key] = item, as_bytes or packed(item)
         after = _places(item)
         if before == after:
             return
