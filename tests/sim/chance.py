@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter
 from collections.abc import Mapping
 
 
@@ -22,23 +21,25 @@ class Chance:
 
     def __init__(self, seed: int, rates: Mapping[str, float], without: frozenset[str] = frozenset()) -> None:
         self._seed, self._rates, self._without = seed, rates, without
-        self._times: Counter[str] = Counter()
+        self._left: dict[str, float] = {kind: math.inf for kind, rate in rates.items() if rate <= 0}
         self._next: dict[str, int] = {}
         self._streams: dict[str, random.Random] = {}
         self.happened: list[str] = []
 
     def happens(self, kind: str) -> random.Random | None:
         """Whether a fault of this kind happens now; what is drawn for its details."""
-        rate = self._rates.get(kind, 0.0)
-        if rate <= 0:
-            return None
-        times = self._times[kind] = self._times[kind] + 1
-        if kind not in self._next:
+        left = self._left.get(kind)
+        if left is None:
+            if kind not in self._rates:
+                return None
             self._streams[kind] = random.Random(f"{self._seed} {kind}")
-            self._next[kind] = self._gap(kind, rate)
-        if times < self._next[kind]:
+            left = self._next[kind] = self._gap(kind)
+        if left > 1:
+            self._left[kind] = left - 1
             return None
-        self._next[kind] = times + self._gap(kind, rate)
+        times = self._next[kind]
+        self._left[kind] = gap = self._gap(kind)
+        self._next[kind] = times + gap
         return self.planned(f"{kind} #{times}")
 
     def planned(self, name: str) -> random.Random | None:
@@ -48,7 +49,8 @@ class Chance:
         self.happened.append(name)
         return random.Random(f"{self._seed} {name}")
 
-    def _gap(self, kind: str, rate: float) -> int:
+    def _gap(self, kind: str) -> int:
+        rate = self._rates[kind]
         if rate >= 1:
             return 1
         return 1 + int(math.log(1 - self._streams[kind].random()) / math.log(1 - rate))

@@ -48,9 +48,9 @@ class StreamingTable(RecordingTable):
         super().__init__()
         self.stream: list[tuple[Item | None, Item | None]] = []
 
-    def _store(self, key: Key, item: Item | None) -> None:
+    def _store(self, key: Key, item: Item | None, as_bytes: bytes | None = None) -> None:
         old = self._items.get(key)
-        super()._store(key, item)
+        super()._store(key, item, as_bytes)
         if old != item and key[0].startswith("DEP#"):
             self.stream.append((old, item))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 from tidegate.store.errors import ConditionFailedError, ItemTooLargeError
 from tidegate.store.table import (
@@ -32,9 +33,12 @@ from tidegate.store.table import (
     is_empty,
     key_of,
 )
-from tidegate.store.values import bytes_of, copied, normalised
+from tidegate.store.values import bytes_of, normalised, packed, unpacked
 
 INDEXES = ("GSI1", "GSI2")
+_INDEX_KEYS = tuple((index, f"{index}PK", f"{index}SK") for index in INDEXES)
+# Sort key in the table or an index, and the item's own key: the order of a partition.
+_Place: TypeAlias = tuple[str, str, str]
 
 
 class MemoryTable:
@@ -43,16 +47,17 @@ class MemoryTable:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._items: dict[Key, Item] = {}
-        # (index or None, partition) -> keys: a query looks at its own partition only.
-        self._partitions: dict[tuple[str | None, str], set[Key]] = {}
+        self._packed: dict[Key, bytes] = {}  # the same items; a read makes its copy from these
+        # (index or None, partition) -> places in order: a query looks at what it returns only.
+        self._partitions: dict[tuple[str | None, str], list[_Place]] = {}
 
     def get(self, key: Key) -> Item | None:
         with self._lock:
-            return copied(self._items.get(key))
+            return self._copy(key)
 
     def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
         with self._lock:
-            return {key: copied(self._items[key]) for key in keys if key in self._items}
+            return {key: unpacked(self._packed[key]) for key in keys if key in self._packed}
 
     def query(
         self,
@@ -67,29 +72,28 @@ class MemoryTable:
     ) -> Page:
         if is_empty(between):
             return Page([])
-        sort = "SK" if index is None else f"{index}SK"
         if start is not None:
             check_cursor(start, pk, index)
-
-        def place(item: Mapping[str, Any]) -> tuple[str, str, str]:
-            return item[sort], item["PK"], item["SK"]
-
         with self._lock:
-            items = [self._items[key] for key in self._partitions.get((index, pk), ())]
-            items = [item for item in items if _in_range(item[sort], prefix, between)]
-            items.sort(key=place, reverse=descending)
+            places = self._partitions.get((index, pk), [])
+            first, last = _range(places, prefix, between)
             if start is not None:
-                mark = place(start)
-                items = [item for item in items if (place(item) < mark if descending else place(item) > mark)]
-            taken = items if limit is None else items[:limit]
-            more = cursor_of(taken[-1], index) if taken and len(taken) < len(items) else None
-            return Page(copied(taken), more)
+                mark = (start["SK" if index is None else f"{index}SK"], start["PK"], start["SK"])
+                if descending:
+                    last = min(last, bisect_left(places, mark))
+                else:
+                    first = max(first, bisect_right(places, mark))
+            found = places[first:last]
+            if descending:
+                found.reverse()
+            taken = found if limit is None else found[:limit]
+            items = [unpacked(self._packed[place[1:]]) for place in taken]
+            return Page(items, cursor_of(items[-1], index) if items and len(taken) < len(found) else None)
 
     def count(self, pk: str, prefix: str = "", *, index: str | None = None) -> int:
-        sort = "SK" if index is None else f"{index}SK"
         with self._lock:
-            keys = self._partitions.get((index, pk), ())
-            return sum(self._items[key][sort].startswith(prefix) for key in keys)
+            first, last = _range(self._partitions.get((index, pk), []), prefix, None)
+            return last - first
 
     def write(self, *writes: Write) -> None:
         if not 1 <= len(writes) <= MAX_TRANSACTION_WRITES:
@@ -102,15 +106,16 @@ class MemoryTable:
                 self._require(position, key, write.condition)
             # Values are checked before the first change, so that a bad one leaves nothing half done.
             changes = [(key, self._result(key, write)) for key, write in zip(keys, writes, strict=True)]
-            if any(item is not None and _too_large(item) for _, item in changes):
+            bytes_by_key = {key: packed(item) for key, item in changes if item is not None}
+            if any(_too_large(item, bytes_by_key[key]) for key, item in changes if item is not None):
                 raise ItemTooLargeError
             for key, item in changes:
-                self._store(key, item)
+                self._store(key, item, bytes_by_key.get(key))
 
     def update_returning(self, update: Update) -> Item:
         with self._lock:
             self.write(update)
-            return copied(self._items[update.key])
+            return dict(unpacked(self._packed[update.key]))
 
     def write_many(self, writes: Sequence[Put | Delete]) -> None:
         if any(write.condition is not None for write in writes):
@@ -122,7 +127,7 @@ class MemoryTable:
     def _require(self, position: int, key: Key, condition: Condition | None) -> None:
         item = self._items.get(key)
         if condition is not None and not _holds(condition, item):
-            raise ConditionFailedError(position, copied(item))
+            raise ConditionFailedError(position, self._copy(key))
 
     def _result(self, key: Key, write: Write) -> Item | None:
         if isinstance(write, Put):
@@ -133,34 +138,57 @@ class MemoryTable:
             return self._items.get(key)
         return _updated(self._items.get(key), write)
 
-    def _store(self, key: Key, item: Item | None) -> None:
-        old = self._items.pop(key, None)
-        if old is not None:
-            for place in _places(old):
-                self._partitions[place].discard(key)
-        if item is not None:
-            self._items[key] = item
-            for place in _places(item):
-                self._partitions.setdefault(place, set()).add(key)
+    def _store(self, key: Key, item: Item | None, as_bytes: bytes | None = None) -> None:
+        before = _places(self._items.get(key))
+        if item is None:
+            self._items.pop(key, None)
+            self._packed.pop(key, None)
+        else:
+            self._items[key], self._packed[key] = item, as_bytes or packed(item)
+        after = _places(item)
+        if before == after:
+            return
+        for partition, place in before:
+            places = self._partitions[partition]
+            del places[bisect_left(places, place)]
+        for partition, place in after:
+            insort(self._partitions.setdefault(partition, []), place)
+
+    def _copy(self, key: Key) -> Item | None:
+        as_bytes = self._packed.get(key)
+        return None if as_bytes is None else dict(unpacked(as_bytes))
 
 
 def _key(write: Write) -> Key:
     return key_of(write.item) if isinstance(write, Put) else write.key
 
 
-def _places(item: Item) -> list[tuple[str | None, str]]:
-    places: list[tuple[str | None, str]] = [(None, item["PK"])]
-    places += [(index, item[f"{index}PK"]) for index in INDEXES if {f"{index}PK", f"{index}SK"} <= item.keys()]
+def _places(item: Item | None) -> list[tuple[tuple[str | None, str], _Place]]:
+    """Where an item stands: in the table, and in each index whose keys it has."""
+    if item is None:
+        return []
+    key = key_of(item)
+    places: list[tuple[tuple[str | None, str], _Place]] = [((None, key[0]), (key[1], *key))]
+    for index, partition, sort in _INDEX_KEYS:
+        if partition in item and sort in item:
+            places.append(((index, item[partition]), (item[sort], *key)))
     return places
 
 
-def _too_large(item: Item) -> bool:
-    # A value counts for no more than eight times what its text is long, and the text is much faster made.
-    return 8 * len(repr(item)) > MAX_ITEM_BYTES and bytes_of(item) > MAX_ITEM_BYTES
+def _too_large(item: Item, as_bytes: bytes) -> bool:
+    return 24 * len(as_bytes) > MAX_ITEM_BYTES and bytes_of(item) > MAX_ITEM_BYTES
 
 
-def _in_range(sort: str, prefix: str, between: tuple[str, str] | None) -> bool:
-    return sort.startswith(prefix) and (between is None or between[0] <= sort <= between[1])
+def _range(places: Sequence[_Place], prefix: str, between: tuple[str, str] | None) -> tuple[int, int]:
+    """Positions of the first place that a query names, and of the one behind the last."""
+    first, last = 0, len(places)
+    if prefix:
+        first = bisect_left(places, (prefix,))
+        last = bisect_left(places, True, lo=first, key=lambda place: not place[0].startswith(prefix))
+    if between is not None:
+        first = max(first, bisect_left(places, (between[0],)))
+        last = min(last, bisect_right(places, between[1], key=lambda place: place[0]))
+    return first, max(first, last)
 
 
 def _updated(item: Item | None, update: Update) -> Item:

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import marshal
 import math
 from collections.abc import Callable, Mapping, Set
 from decimal import Decimal
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final
 
-_Value = TypeVar("_Value")
 # Most of a table's values are of the types that stand first; a look at them costs little.
 _AS_THEY_ARE: Final = (str, bool, bytes)
 _NUMBERS: Final = (int, float, Decimal)
 _LISTS: Final = (list, tuple)
 _MAPS: Final = (dict, Mapping)
-_NESTED: Final = frozenset({dict, list, set})
+_PLAIN: Final = frozenset({str, bool, bytes, int, type(None)})
+_NO_REFERENCES: Final = 2  # the format in which a text that stands twice is written twice
 
 
 def normalised(value: Any) -> Any:
     """Copy of a value as a read would return it.
 
-    Numbers without a fraction become ``int``, tuples lists, any set a ``set``.
+    Numbers without a fraction become ``int``, tuples lists, any set a ``set``, enumerated text plain text.
 
     Raises
     ------
     TypeError
         The database has no such value: another type, a number that is not finite, an empty set, a key that is not text.
     """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is dict:
+        return {
+            name if type(name) is str else _name(name): each if type(each) in _PLAIN else normalised(each)
+            for name, each in value.items()
+        }
+    if kind is list:
+        return [each if type(each) in _PLAIN else normalised(each) for each in value]
     return _walk(value, _plain_number)
 
 
@@ -34,17 +45,17 @@ def storable(value: Any) -> Any:
     return _walk(value, lambda number: Decimal(repr(number)) if isinstance(number, float) else number)
 
 
-def copied(value: _Value) -> _Value:
-    """Copy of a value in the form that :func:`normalised` gives it; many times faster than a general deep copy."""
-    found: Any = value
-    kind = type(found)
-    if kind is dict:
-        found = {name: copied(each) if type(each) in _NESTED else each for name, each in found.items()}
-    elif kind is list:
-        found = [copied(each) if type(each) in _NESTED else each for each in found]
-    elif kind is set:
-        found = set(found)
-    return cast("_Value", found)
+def packed(value: Any) -> bytes:
+    """A normalised value as bytes, from which :func:`unpacked` makes a copy; much faster than to copy it part by part.
+
+    They are more than a 24th of what the database counts for it: a truth value is one byte, and counts as 22.
+    """
+    return marshal.dumps(value, _NO_REFERENCES)
+
+
+def unpacked(value: bytes) -> Any:
+    """The value in what :func:`packed` made."""
+    return marshal.loads(value)  # noqa: S302 - it is this process's own
 
 
 def bytes_of(value: Any) -> int:
@@ -61,7 +72,7 @@ def bytes_of(value: Any) -> int:
 
 def _walk(value: Any, number: Callable[[float | Decimal], Any]) -> Any:
     if value is None or isinstance(value, _AS_THEY_ARE):
-        return value
+        return str.__str__(value) if isinstance(value, str) else value
     if isinstance(value, _NUMBERS):
         if not math.isfinite(value):
             raise TypeError(f"The table holds finite numbers only, not {value!r}.")
@@ -80,7 +91,7 @@ def _walk(value: Any, number: Callable[[float | Decimal], Any]) -> Any:
 def _name(key: Any) -> str:
     if not isinstance(key, str):
         raise TypeError(f"The table names attributes by text, not by {key!r}.")
-    return key
+    return str.__str__(key)
 
 
 def _plain_number(number: float | Decimal) -> int | float:
