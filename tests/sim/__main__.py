@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import os
 import sys
@@ -14,6 +15,7 @@ from functools import partial
 from tests.sim.play import Played, play_seed, shrunk
 
 LONGEST_TRACE = 120
+MOST_HOSTS_A_SHARE = 500
 
 
 def main() -> int:
@@ -48,12 +50,28 @@ def main() -> int:
 
 
 def _all(seeds: range, hosts: int, jobs: int) -> Iterable[Played]:
-    one = partial(play_seed, hosts=hosts)
+    # Small shares, so that no processor is without work at the end.
+    size = max(1, min(25, len(seeds) // (8 * jobs), MOST_HOSTS_A_SHARE // hosts))
+    shares = [seeds[i : i + size] for i in range(0, len(seeds), size)]
+    gc.collect()
+    gc.freeze()  # what is imported stays; processes that are forked share it
     if jobs <= 1 or len(seeds) <= 1:
-        yield from map(one, seeds)
+        for share in shares:
+            yield from _share(share, hosts)
         return
     with multiprocessing.Pool(jobs) as pool:
-        yield from pool.imap_unordered(one, seeds, chunksize=max(1, min(25, len(seeds) // (4 * jobs))))
+        for share in pool.imap_unordered(partial(_share, hosts=hosts), shares):
+            yield from share
+
+
+def _share(seeds: range, hosts: int) -> list[Played]:
+    """Some seeds; what they leave behind is cleared away once, after them."""
+    gc.disable()
+    try:
+        return [play_seed(seed, hosts) for seed in seeds]
+    finally:
+        gc.enable()
+        gc.collect()
 
 
 def _explain(played: Played, hosts: int) -> None:

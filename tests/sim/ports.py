@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import copy
+import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.unit.functions.machine import Killed
@@ -49,7 +50,7 @@ class FaultyPort:
         world, throttled = self._world, _throttled(self._name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            return world.call(name, throttled, lambda: method(*args, **kwargs))
+            return world.call(name, throttled, partial(method, *args, **kwargs))
 
         return call
 
@@ -70,12 +71,18 @@ class Invocation:
     """
 
     def __init__(
-        self, function: str, began: float, *, place: str = "", stops_at: int = 0, known: list[Any] | None = None
+        self,
+        function: str,
+        began: float,
+        *,
+        place: str = "",
+        stops_at: int = 0,
+        known: list[bytes | Exception] | None = None,
     ) -> None:
         self.function, self.began, self.place = function, began, place
         self.stops_at = stops_at
         self.known = known or []
-        self.answers: list[Any] = []
+        self.answers: list[bytes | Exception] = []
         self.calls = 0
         self.ghost = known is not None
 
@@ -84,10 +91,15 @@ class Invocation:
         self.calls += 1
         return self.calls <= len(self.known)
 
+    def note(self, answer: Any) -> None:
+        """Keep what a call is answered, as it is now, where the function is to go on later."""
+        if self.stops_at:
+            self.answers.append(answer if isinstance(answer, Exception) else pickle.dumps(answer, -1))
+
     @property
     def known_answer(self) -> Any:
         """What it was answered then; an exception is raised again."""
         answer = self.known[self.calls - 1]
-        if isinstance(answer, BaseException):
+        if isinstance(answer, Exception):
             raise answer
-        return copy.deepcopy(answer)
+        return pickle.loads(answer)

@@ -148,10 +148,13 @@ class SimWorld(Account):
         """Let what is due meanwhile happen, also in the middle of a function."""
         if self.nested >= MOST_NESTED:
             return
+        until = self.clock.now + seconds
+        if self.clock.quiet_until(until):
+            return
         self.nested += 1
         waiting, self.current = self.current, []  # what others do meanwhile is not the waiting function's
         try:
-            self.clock.pass_time_until(self.now + seconds, never)
+            self.clock.pass_time_until(until, never)
         finally:
             self.nested -= 1
             self.current = waiting
@@ -298,8 +301,7 @@ class SimWorld(Account):
         if invocation.replayed():
             return invocation.known_answer
         answer = read()
-        if invocation.stops_at:
-            invocation.answers.append(answer)
+        invocation.note(answer)
         return answer
 
     def call(self, name: str, throttled: Callable[[], Exception] | None, method: Callable[[], Any]) -> Any:
@@ -312,11 +314,11 @@ class SimWorld(Account):
         try:
             answer = self._called(name, throttled, method, invocation)
         except Exception as error:
-            if invocation is not None and invocation.stops_at:
-                invocation.answers.append(error)
+            if invocation is not None:
+                invocation.note(error)
             raise
         if invocation is not None and invocation.stops_at:
-            invocation.answers.append(copy.deepcopy(answer))
+            invocation.note(answer)
             if invocation.calls >= invocation.stops_at:
                 raise Superseded(name)
         return answer

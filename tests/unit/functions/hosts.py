@@ -29,6 +29,13 @@ class Clock:
     def at(self, when: float, happens: Callable[[], None]) -> None:
         heapq.heappush(self._coming, (when, next(self._numbers), happens))
 
+    def quiet_until(self, deadline: float) -> bool:
+        """Let the time pass if nothing happens meanwhile; False, and nothing done, if something does."""
+        if self._coming and self._coming[0][0] <= deadline:
+            return False
+        self.now = max(self.now, deadline)
+        return True
+
     def pass_time_until(self, deadline: float, done: Callable[[], bool]) -> bool:
         while not done():
             if not self._coming or self._coming[0][0] > deadline:

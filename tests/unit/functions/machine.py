@@ -6,6 +6,7 @@ It knows what ``statemachines/server_deployment.asl.yaml`` uses of the Amazon St
 from __future__ import annotations
 
 import json
+import marshal
 import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ KNOWN = {
     "Wait": {"Type", "SecondsPath", "Next"},
 }
 MOST_STATES = 4000
+_JSON = json.JSONEncoder(allow_nan=False)
+_FUNCTION, _NAME = re.compile(r"\$\{(\w+)Arn\}"), re.compile(r"\$\.(\w+)")
 
 Json = dict[str, Any]
 
@@ -178,10 +181,11 @@ class Execution:
         assert state["Resource"] in (SYNC, TOKEN), name
         self.token = f"token-{self.name}-{len(self.path)}-{len(self.retries)}"
         parameters = self._resolved(state["Parameters"])
-        function = re.fullmatch(r"\$\{(\w+)Arn\}", parameters["FunctionName"])
+        function = _FUNCTION.fullmatch(parameters["FunctionName"])
         assert function, name
-        payload = json.loads(json.dumps(parameters["Payload"]))
-        result = json.loads(json.dumps(self.world.invoke(function[1], payload), allow_nan=False))
+        # What is handed over came out of JSON; a copy is enough. What comes back is put through it.
+        payload = marshal.loads(marshal.dumps(parameters["Payload"]))
+        result = json.loads(_JSON.encode(self.world.invoke(function[1], payload)))
         if state["Resource"] == SYNC:
             assert state.get("OutputPath", "$.Payload") == "$.Payload"
             return dict(result)
@@ -206,7 +210,7 @@ class Execution:
             return "arn:aws:states:us-east-1:123456789012:stateMachine:test-server-deployment"
         if path == "$":
             return self.state
-        name = re.fullmatch(r"\$\.(\w+)", path)
+        name = _NAME.fullmatch(path)
         assert name, f"a path that this interpreter does not know: {path}"
         if name[1] not in self.state:
             raise StepError("States.Runtime", f"{path} is not in {self.state}")
