@@ -186,7 +186,7 @@ class SimWorld(Account):
 
     def _sweep(self) -> None:
         """SweepDeployments, as it is scheduled."""
-        faults, self.sweep_is_due = len(self.chance.happened), False
+        faults = len(self.chance.happened)
         self.current.append(Invocation("SweepDeploymentsFunction", self.now))
         try:
             found = module_of("SweepDeploymentsFunction").run({}, self.runtime)
@@ -199,6 +199,7 @@ class SimWorld(Account):
             self.tell(f"sweep: {error}")
         finally:
             self.current.pop()
+        self.sweep_is_due = False
         if self.watch.live or self.users.waiting or (self.scaling and self.scaling.is_open):
             self._sweep_later()
 
