@@ -20,6 +20,7 @@ CODES = {
     "Stopped": {"MANUAL_STOP", "ALARM_ACTIVE", "TIMEOUT"},
 }
 MACHINE_TRIES = 7
+MOST_REVIVALS = 10
 OUTCOMES = {2: "Succeeded", 3: "Failed", 4: "Skipped"}
 RESULTS = {"Succeeded", "Failed"}
 
@@ -36,6 +37,8 @@ def check_end(world: SimWorld) -> None:
         # Who failed or was aborted was found by the sweep; none is still under way.
         fine = {"SUCCEEDED", "ABORTED"} | ({"FAILED"} if world.scenario.patience > MACHINE_TRIES else set())
         _require(execution.status in fine, f"execution {name} is {execution.status}: {execution.error}")
+    if world.scaling:
+        world.scaling.check_end()
     for deployment_id in world.table.courses:
         item = world.deployment(deployment_id)
         _require(item["status"] in TERMINAL, f"{deployment_id} is {item['status']} and nothing goes on")
@@ -65,8 +68,17 @@ def _check_course(world: SimWorld, deployment_id: str, item: Mapping[str, Any]) 
     else:
         code = item["error"]["code"]
         worn = {"INTERNAL_ERROR", "THROTTLED"} if world.scenario.patience > MACHINE_TRIES else set()
-        _require(code in CODES[item["status"]] | worn, f"{deployment_id} ended {item['status']} with {item['error']}")
+        fits = CODES[item["status"]] | worn
+        if "scaling" in item:
+            fits |= {"AUTO_SCALING_CONFIGURATION"} | _given_up(world)
+        _require(code in fits, f"{deployment_id} ended {item['status']} with {item['error']}")
     _require("completeTime" in item, f"{deployment_id} ended at no time")
+
+
+def _given_up(world: SimWorld) -> set[str]:
+    """An hour's wait for an agent makes no progress; who aborts its executions all the while has it given up."""
+    aborted = sum(each.startswith("execution aborted") for each in world.chance.happened)
+    return {"INTERNAL_ERROR"} if aborted >= MOST_REVIVALS else set()
 
 
 def _check_history(world: SimWorld, deployment_id: str) -> None:
@@ -156,7 +168,7 @@ def _check_targets(world: SimWorld, story: Story, item: Mapping[str, Any]) -> No
 def _check_traffic(world: SimWorld, story: Story) -> None:
     """Who came through the group's last deployment behind a balancer has its traffic back."""
     last = list(world.table.courses)[-1] == story.deployment_id
-    for target_id in story.succeeded if last and world.scenario.balanced else ():
+    for target_id in story.succeeded - world.leaving if last and world.scenario.balanced else ():
         _require(
             target_id in world.balancer.since, f"{target_id} came through {story.deployment_id} without its traffic"
         )
@@ -190,14 +202,16 @@ def _check_report(world: SimWorld, story: Story, item: Mapping[str, Any]) -> Non
     rows = world.table.query(f"INSTALLED#{deployment_id}", index="GSI2").items
     reported = {row["targetId"]: row["result"] for row in rows}
     ended = {each: status for each, status in shown_statuses(world, story).items() if status in RESULTS}
-    if item.get("deploymentMode") == "RESTART":
+    if item.get("deploymentMode") == "RESTART" or item["creator"] == "autoscalingTermination":
         ended = {}
     _require(reported == ended, f"the report of {deployment_id} has {reported}, and the targets are {ended}")
-    health = world.noted_health()
+    health, known = world.noted_health(), {plan.target_id for plan in world.scenario.hosts}
     for target_id, status in ended.items():
         row = health.get(target_id)
-        if ("GROUP#group-1", f"HOST#{target_id}") in world.watch.written_late:
+        if (f"GROUP#{world.group_id}", f"HOST#{target_id}") in world.watch.written_late:
             continue
+        if target_id not in known:
+            continue  # of a newcomer two deployments may tell side by side
         _require(row is not None, f"nothing is noted of the health of {target_id}")
         if row["deploymentId"] == deployment_id:
             _require(

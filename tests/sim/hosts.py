@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.unit.functions.hosts import Command, Fleet, Host, _nothing, _stage
 
-from tidegate.gateways.instances import Instance
 from tidegate.gateways.run_command import Sent
 from tidegate.model.decisions import Diagnostics, EventRecord, HostReport, Sight, Sighting
 
@@ -39,12 +38,6 @@ class SimFleet(Fleet):
 
     world: SimWorld
     hosts: dict[str, SimHost]  # type: ignore[assignment]
-
-    def selected_by(self, group: Mapping[str, Any]) -> list[Instance]:
-        wanted = [(each["Key"], each["Value"]) for each in group["ec2TagFilters"]]
-        return [
-            Instance(i, h.tags, h.zone) for i, h in self.hosts.items() if any(h.tags.get(k) == v for k, v in wanted)
-        ]
 
     def reachable(self, target_ids: Iterable[str]) -> dict[str, str]:
         return {each: self.hosts[each].system for each in target_ids if self.hosts[each].online and self.hosts[each].up}

@@ -144,4 +144,29 @@ MUTATIONS = (
         '"revisionKey": last_good["revisionKey"]',
         '"revisionKey": failed["revisionKey"]',
     ),
+    Mutation("instance lock never released", f"{_STORE}.scaled_groups:lock_released", 'remove=("live",)', "remove=()"),
+    Mutation(
+        "ABANDON told as CONTINUE",
+        "tidegate.model.scaling:let_go",
+        'bool(deployment["status"] == "Succeeded")',
+        'bool(deployment["status"] != "Created")',
+    ),
+    Mutation(
+        "second deployment for a doubled event",
+        "tidegate.scaling.lifecycle_actions:_is_repeat",
+        'lock["key"] == action.key and not action.found',
+        "not lock",
+    ),
+    Mutation(
+        "waiting instances not swept",
+        "tidegate.scaling.waiting_instances:_swept",
+        "if action is None:",
+        "if action is None or action.found:",
+    ),
+    Mutation(
+        "newcomers not followed up",
+        "tidegate.scaling.follow_ups:follow_up",
+        "if not _has_outdated(ended, root, group, runtime):",
+        'if not _has_outdated(ended, root, group, runtime) or ended["creator"] != "CodeDeployAutoUpdate":',
+    ),
 )

@@ -13,6 +13,12 @@ from tests.sim.watch import Violation
 from tests.sim.world import SimWorld
 
 MOST_REPLAYS = 300
+_WORDS = {
+    "codeDeployRollback": "rollback",
+    "autoscaling": "launch",
+    "autoscalingTermination": "termination",
+    "CodeDeployAutoUpdate": "follow-up",
+}
 
 
 @dataclass
@@ -63,7 +69,7 @@ def _ends(world: SimWorld) -> list[str]:
         item = world.deployment(deployment_id)
         code = item.get("error", {}).get("code", "")
         back = ", rolled back" if "rollbackDeploymentId" in item.get("rollback", {}) else ""
-        what = "rollback" if item["creator"] == "codeDeployRollback" else "deployment"
+        what = _WORDS.get(item["creator"], "deployment")
         found.append(f"end: {what} {item['status']} {code}{back}".rstrip())
     found += ["deployments"] * len(world.table.courses)
     found += ["executions"] * len(world.executions)

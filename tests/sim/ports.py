@@ -86,6 +86,11 @@ class Invocation:
         self.calls = 0
         self.ghost = known is not None
 
+    @property
+    def deployment_id(self) -> str:
+        """The deployment whose step it is, where it is one's."""
+        return self.place.partition(" ")[0]
+
     def replayed(self) -> bool:
         """Whether this call was made in the first life of the function already."""
         self.calls += 1

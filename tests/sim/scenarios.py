@@ -87,6 +87,33 @@ class BlueGreenPlan:
 
 
 @dataclass(frozen=True)
+class Newcomer:
+    """An instance that Auto Scaling launches.
+
+    Attributes
+    ----------
+    registers_after : seconds until its SSM agent registers; None: never
+    leaves_after : seconds until it is to end; None: it stays
+    """
+
+    target_id: str
+    at: float
+    fails: frozenset[str]
+    takes: float
+    registers_after: float | None
+    leaves_after: float | None
+
+
+@dataclass(frozen=True)
+class ScalingPlan:
+    """What Auto Scaling does beside the deployments of the fleet."""
+
+    newcomers: tuple[Newcomer, ...]
+    termination_hook: bool
+    strategy: str
+
+
+@dataclass(frozen=True)
 class Scenario:
     """All that is drawn before a play begins."""
 
@@ -98,6 +125,7 @@ class Scenario:
     rates: dict[str, float]
     env: dict[str, str] = field(default_factory=dict)
     blue_green: BlueGreenPlan | None = None
+    scaling: ScalingPlan | None = None
     patience: int = 5  # tries of a step that fail in a row by the world's doing; the machine makes seven
 
     @property
@@ -110,6 +138,8 @@ class Scenario:
         for wish in self.wishes:
             how = "by zones" if wish.zonal else "at once"
             found.append(f"{place}, {how}{', restart' if wish.restart else ''}")
+        if self.scaling:
+            found.append(f"Auto Scaling{', terminations too' if self.scaling.termination_hook else ''}")
         return found
 
 
@@ -138,6 +168,7 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     for number in range(1, dice.choice((1, 1, 2, 2, 3)) + 1):
         wishes.append(_wish(dice, at, f"v{number}.zip", count))
         at += dice.choice((0.0, 30.0, 600.0, 4000.0))
+    blue_green = _blue_green(seed, balanced, count)
     return Scenario(
         seed,
         fleet,
@@ -146,7 +177,8 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
         last_good,
         rates,
         env,
-        _blue_green(seed, balanced, count),
+        blue_green,
+        None if blue_green else _scaling(seed, [wish.at for wish in wishes]),
         dice.choice((5, 5, 100)),
     )
 
@@ -211,4 +243,28 @@ def _blue_green(seed: int, balanced: bool, count: int) -> BlueGreenPlan | None:
         ready=dice.choice((None, None, 5, 60)),
         terminate=dice.choice((None, 1, 20)),
         continued_after=round(dice.uniform(60, 2000), 3) if dice.random() < 0.7 else None,
+    )
+
+
+def _scaling(seed: int, asked_at: list[float]) -> ScalingPlan | None:
+    dice = random.Random(f"scaling {seed}")
+    if dice.random() < 0.7:
+        return None
+    newcomers = tuple(_newcomer(dice, number, asked_at) for number in range(1, dice.randint(1, 4) + 1))
+    return ScalingPlan(
+        newcomers,
+        termination_hook=dice.random() < 0.5,
+        strategy=dice.choice(("UPDATE", "UPDATE", "UPDATE", "IGNORE")),
+    )
+
+
+def _newcomer(dice: random.Random, number: int, asked_at: list[float]) -> Newcomer:
+    bad = dice.random() < 0.3
+    return Newcomer(
+        target_id=f"i-a{number:016x}",
+        at=round(dice.choice(asked_at) + dice.choice((5.0, 60.0, 900.0)) * dice.random(), 3),
+        fails=frozenset(key for key in ("v0.zip", "v1.zip", "v2.zip", "v3.zip") if bad and dice.random() < 0.5),
+        takes=round(dice.uniform(1, 120), 3),
+        registers_after=dice.choice((0.0, 0.0, round(dice.uniform(1, 1500), 3), None if dice.random() < 0.3 else 30.0)),
+        leaves_after=round(dice.choice((30, 300, 3000)) * dice.random(), 3) if dice.random() < 0.5 else None,
     )

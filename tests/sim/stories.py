@@ -15,16 +15,23 @@ IN_PLACE = (
     "ValidateService",
 )  # fmt: skip
 RESTARTED = tuple(event for event in IN_PLACE if event not in ("DownloadBundle", "Install"))
+LEAVING = ("BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic", "ApplicationStop")
 CLASSES = {"unhealthy": 0, "unknown": 1, "old": 2, "current": 3}
 
 
 def events_of(item: Mapping[str, Any]) -> tuple[str, ...]:
     """All events of a target, in order (AWS: "AppSpec 'hooks' section")."""
+    if item["creator"] == "autoscalingTermination":
+        return LEAVING if _is_balanced(item) else LEAVING[-1:]
     host = RESTARTED if item.get("deploymentMode") == "RESTART" else IN_PLACE
-    if (item.get("deploymentStyle") or {}).get("deploymentOption") != "WITH_TRAFFIC_CONTROL":
+    if not _is_balanced(item):
         return host
-    before = ("BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic")
+    before = () if item["creator"] == "autoscaling" else ("BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic")
     return (*before, *host, "BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
+
+
+def _is_balanced(item: Mapping[str, Any]) -> bool:
+    return (item.get("deploymentStyle") or {}).get("deploymentOption") == "WITH_TRAFFIC_CONTROL"
 
 
 def floor_of(kind: str, value: int, total: int) -> int:
@@ -78,7 +85,7 @@ class Story:
         item = world.deployment(deployment_id)
         members = [m for shard in world.table.query(f"DEP#{deployment_id}", "ROSTER#").items for m in shard["members"]]
         fleet = [member[0] for member in members]
-        rows = {row["SK"][5:]: row for row in world.table.query("GROUP#group-1", "HOST#").items}
+        rows = {row["SK"][5:]: row for row in world.table.query(f"GROUP#{world.group_id}", "HOST#").items}
         zonal = item.get("zonal") if item["creator"] != "codeDeployRollback" else None
         zones = {each: world.hosts[each].zone for each in fleet} if zonal else {}
         sizes = {zone: list(zones.values()).count(zone) for zone in zones.values()}
@@ -99,7 +106,7 @@ class Story:
         if world.scenario.blue_green:
             story.minimum, story.zones, story.healthy = 0, {}, set()
             story.events_by = _blue_green_events(members, back="trafficBackOf" in item)
-        else:
+        elif "scaling" not in item:
             story._check_order(item, rows, world)
         return story
 
@@ -124,7 +131,7 @@ class Story:
 
         wanted = sorted(self.fleet, key=place)
         assert self.fleet == wanted, f"the order of {self.deployment_id} is {self.fleet}, not {wanted}"
-        for target_id in set(world.hosts) - set(self.fleet):
+        for target_id in {plan.target_id for plan in world.scenario.hosts} - set(self.fleet):
             row = rows.get(target_id, {})
             outdated = not row.get("healthy") or row.get("revisionKey") != item["revisionKey"]
             assert item.get("updateOutdatedInstancesOnly"), f"{target_id} is missing"

@@ -78,6 +78,7 @@ class Users:
         more: dict[str, Any] = {
             "autoRollback": {"enabled": bool(wish.rolls_back_on), "events": list(wish.rolls_back_on)},
             "updateOutdatedInstancesOnly": wish.outdated_only,
+            "deploymentGroupId": self._world.group_id,
         }
         if self._world.scenario.balanced:
             more |= {"deploymentStyle": STYLE, "loadBalancerInfo": INFO}

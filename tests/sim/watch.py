@@ -48,6 +48,7 @@ class Watch:
         self._world = world
         self.stories: dict[str, Story] = {}
         self.live: set[str] = set()
+        self.of_instances: set[str] = set()  # deployments that Auto Scaling started for one instance
         self.stopping: dict[str, float] = {}  # since when a deployment is to begin nothing new
         self.refusals = 0
         self.ever_late: set[Key] = set()  # rows ever written by a function that had been taken for dead
@@ -89,7 +90,7 @@ class Watch:
         self.require(deployment_id in self.live, 9, f"{target_id} began {deployment_id} after its end")
         cell = self._world.cells(deployment_id)[story.fleet.index(target_id)]
         self.require(cell & 7 == 1, 9, f"{target_id} began {deployment_id} though it had been given up")
-        if order["events"][0] == "AfterBlockTraffic":
+        if order["events"][0] == "AfterBlockTraffic" and target_id not in self._world.leaving:
             traffic = self._world.balancer.still_in((), [target_id])
             self.require(not traffic, 4, f"{target_id} was worked on while its traffic was {traffic.get(target_id)}")
         for event in order["events"]:
@@ -123,7 +124,7 @@ class Watch:
     def traffic(self, event: str, ids: Sequence[str]) -> None:
         """Balancers are asked to take targets out, or in; they may be asked twice."""
         for story in self.stories.values():
-            if story.deployment_id not in self.live:
+            if story.deployment_id not in self.live or self._world.current[-1].deployment_id != story.deployment_id:
                 continue
             for each in ids:
                 if story.last_event.get(each) == event:
@@ -147,7 +148,7 @@ class Watch:
     def refused(self, why: str) -> None:
         """A deployment was refused since another one is live, or was a moment ago."""
         self.refusals += 1
-        known = [each for each in self._world.table.courses if each in why]
+        known = [each for each in self._world.table.courses if each in why and each not in self.of_instances]
         self.require(len(known) == 1, 3, f"a deployment was refused, and not because of another one: {why}")
 
     def to_stop(self, deployment_id: str, item: Mapping[str, Any]) -> None:
@@ -174,6 +175,8 @@ class Watch:
                 self.written_late.discard((pk, sk))
             if sk == "DEP":
                 self._deployment_changed(pk[4:], old, new)
+            elif sk == "GROUP#prod" and new is not None and self._world.scaling:
+                self._world.scaling.group_changed(new)
             elif sk == "LEDGER" and new is not None:
                 self._ledger_changed(pk[4:], old, new)
             elif sk.startswith("DECISION#"):
@@ -204,7 +207,11 @@ class Watch:
             self.stopping.setdefault(deployment_id, self._world.now)
         else:
             self.live.add(deployment_id)
-        self.require(len(self.live) <= 1, 3, f"{sorted(self.live)} are live together")
+        if old is None and "scaling" in new and self._world.scaling:
+            self.of_instances.add(deployment_id)
+            self._world.scaling.deployment_made(new)
+        fleet = self.live - self.of_instances
+        self.require(len(fleet) <= 1, 3, f"{sorted(fleet)} are live together")
 
     def _ledger_changed(self, deployment_id: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> None:
         assert new is not None, "ledgers are kept"

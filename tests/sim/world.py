@@ -18,11 +18,13 @@ from tests.sim.balancers import SimTargetGroup
 from tests.sim.chance import Chance
 from tests.sim.hosts import SimFleet, SimHost
 from tests.sim.ports import CALL_LASTS, EXPECTED, EXPECTED_LATE, UNFENCED, FaultyPort, Invocation, Superseded
-from tests.sim.scenarios import HostPlan, Scenario
-from tests.sim.users import Users
+from tests.sim.scaling import SimScaling
+from tests.sim.scenarios import HostPlan, ScalingPlan, Scenario
+from tests.sim.users import INFO, STYLE, Users
 from tests.sim.watch import Violation, Watch, WatchedTable
 from tests.unit.functions.blue_green import Terminations
 from tests.unit.functions.machine import Execution, Json, Killed, StepError, Walk
+from tests.unit.functions.scaling_groups import GROUP_ID, put_hooks
 from tests.unit.functions.world import START, Account
 
 from tidegate.appspec import compile_server_appspec
@@ -69,8 +71,10 @@ class SimWorld(Account):
         self.failed_in_a_row: Counter[str] = Counter()
         self.nested = 0
         self.calls = 0
+        self.sweep_is_due = False
         self.walks: dict[str, Walk] = {}
         self.pauses: Counter[str] = Counter()
+        self.leaving: set[str] = set()  # instances that Auto Scaling is to end, or has ended
         self.unreliable: set[str] = {plan.target_id for plan in scenario.hosts if not plan.online}
         self.running: set[str] = set()
         greens = [plan.target_id for plan in scenario.hosts][1::2] if scenario.blue_green else []
@@ -79,6 +83,11 @@ class SimWorld(Account):
         hosts = {plan.target_id: _host(plan, fleet[plan.target_id]) for plan in scenario.hosts}
         super().__init__(hosts, **scenario.env)
         self.watch = Watch(self)
+        self.scaling = SimScaling(self, scenario.scaling) if scenario.scaling else None
+        self.group_id = GROUP_ID if self.scaling else "group-1"
+        if scenario.scaling and self.scaling:
+            self.ports["lifecycle_hooks"] = self.scaling
+            self._scale(scenario.scaling, self.scaling)
         self.fleet.world = self
         self.bundles.appspecs = dict.fromkeys(("v0.zip", "v1.zip", "v2.zip", "v3.zip"), self.bundles.appspecs["v1.zip"])
         self.balancer = SimTargetGroup(self)
@@ -95,6 +104,12 @@ class SimWorld(Account):
             if plan.comes_back is not None and chance.planned(f"{plan.target_id} comes back"):
                 self.clock.at(START + plan.comes_back, lambda i=plan.target_id: self.fleet.come_online(i))
 
+    def _scale(self, plan: ScalingPlan, scaling: SimScaling) -> None:
+        """Give the group its Auto Scaling group, with hooks."""
+        balanced = {"deploymentStyle": STYLE, "loadBalancerInfo": INFO} if self.scenario.balanced else {}
+        hooks = {"terminationHookEnabled": plan.termination_hook, "outdatedInstancesStrategy": plan.strategy}
+        put_hooks(self, scaling, **balanced, **hooks)
+
     def tell(self, what: str) -> None:
         """A line of the trace, where one is kept."""
         if self.trace is not None:
@@ -102,7 +117,7 @@ class SimWorld(Account):
 
     def noted_health(self) -> dict[str, Any]:
         """What is noted of the instances' health, by target id."""
-        return {row["SK"][5:]: row for row in self.table.query("GROUP#group-1", "HOST#").items}
+        return {row["SK"][5:]: row for row in self.table.query(f"GROUP#{self.group_id}", "HOST#").items}
 
     def cells(self, deployment_id: str) -> bytes:
         """The ledger's cells of a deployment, as they stand."""
@@ -120,7 +135,7 @@ class SimWorld(Account):
             if plan.health == "never":
                 continue
             item = {
-                "PK": "GROUP#group-1",
+                "PK": f"GROUP#{self.group_id}",
                 "SK": f"HOST#{plan.target_id}",
                 "deploymentId": "d-000000000",
                 "time": START - 9,
@@ -132,6 +147,7 @@ class SimWorld(Account):
         if good:
             spec = compile_server_appspec(str(self.bundles.appspecs[good]), os=None).to_json()
             before = {"PK": "DEP#d-000000000", "SK": "DEP", "deploymentId": "d-000000000", "status": "Succeeded"}
+            before["createTime"] = START - 9
             self.table.write_many([Put({**before, "appspec": json.dumps(spec), "hookSeconds": {}})])
             self.table.courses.clear()  # it is over and done with
             last = {
@@ -162,13 +178,15 @@ class SimWorld(Account):
     def play(self) -> None:
         """Let everything happen that is to happen."""
         self.users.come()
-        self.clock.at(self.now + SWEPT_EVERY, self._sweep)
+        if self.scaling:
+            self.scaling.come()
+        self._sweep_later()
         while self.clock.happen():
             pass
 
     def _sweep(self) -> None:
         """SweepDeployments, as it is scheduled."""
-        faults = len(self.chance.happened)
+        faults, self.sweep_is_due = len(self.chance.happened), False
         self.current.append(Invocation("SweepDeploymentsFunction", self.now))
         try:
             found = module_of("SweepDeploymentsFunction").run({}, self.runtime)
@@ -181,7 +199,12 @@ class SimWorld(Account):
             self.tell(f"sweep: {error}")
         finally:
             self.current.pop()
-        if self.watch.live or self.users.waiting:
+        if self.watch.live or self.users.waiting or (self.scaling and self.scaling.is_open):
+            self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        if not self.sweep_is_due:
+            self.sweep_is_due = True
             self.clock.at(self.now + SWEPT_EVERY, self._sweep)
 
     # --- executions
@@ -194,6 +217,7 @@ class SimWorld(Account):
         self.executions[name] = Execution(self, name, state, definition=self.machine, before=self._entered(name))
         self.walks[name] = self.executions[name].walk()
         self.tell(f"execution {name} starts")
+        self._sweep_later()  # a late event may start one when all else is over
         self.clock.at(self.now + CALL_TAKES, lambda: self._go_on(name, None))
 
     def _entered(self, name: str) -> Callable[[str, Json], None]:

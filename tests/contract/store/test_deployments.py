@@ -407,7 +407,9 @@ def test_an_instance_has_a_lock_of_its_own_beside_the_groups(store: Deployments,
         5.0,
         False,
     )
-    again = store.create_for_instance(for_instance(6.0), key="t-4")
+    with pytest.raises(InstanceBusyError):  # who read the lock before the first one was made
+        store.create_for_instance(for_instance(6.0), key="t-1")
+    again = store.create_for_instance(for_instance(6.0), key="t-4", after=first["deploymentId"])
     lock = ScaledGroups(table).lock("gid", "i-1")
     assert lock is not None
     assert lock["live"] == again["deploymentId"]

@@ -263,3 +263,5 @@ def group(cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Callable[...
     cloud.page("host-faults", {})
     for host in cloud.hosts:
         cloud.page("agent", {"host": host["name"], "online": True})
+    # An instance may have 50 tags, and the cloud serves many tests.
+    cloud.client("ec2").delete_tags(Resources=[host["id"] for host in cloud.hosts], Tags=[{"Key": f"test-{name}"}])

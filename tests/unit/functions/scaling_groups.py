@@ -6,6 +6,7 @@ import importlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.unit.functions.hosts import Host
@@ -77,7 +78,7 @@ class ScalingGroups:
 
     def complete(self, scaling_group: str, hook: str, instance_id: str, token: str, *, go_on: bool) -> bool:
         self._called("complete")
-        wait = self._wait(scaling_group, instance_id, token)
+        wait = self._wait(scaling_group, hook, instance_id, token)
         if wait is None:
             return False
         self._answer(scaling_group, instance_id, "CONTINUE" if go_on else "ABANDON")
@@ -85,7 +86,7 @@ class ScalingGroups:
 
     def heartbeat(self, scaling_group: str, hook: str, instance_id: str, token: str) -> bool:
         self._called("heartbeat")
-        wait = self._wait(scaling_group, instance_id, token)
+        wait = self._wait(scaling_group, hook, instance_id, token)
         if wait is not None:
             self.heartbeats += 1
             wait.deadline = self.account.now + 600
@@ -105,9 +106,9 @@ class ScalingGroups:
         if name in self.faults:
             raise self.faults[name]
 
-    def _wait(self, scaling_group: str, instance_id: str, token: str) -> Wait | None:
+    def _wait(self, scaling_group: str, hook: str, instance_id: str, token: str) -> Wait | None:
         wait = self.all[scaling_group].waits.get(instance_id)
-        return wait if wait and token in ("", wait.token) else None
+        return wait if wait and wait.hook == hook and token in ("", wait.token) else None
 
     # --- what happens by itself
 
@@ -137,7 +138,7 @@ class ScalingGroups:
         self._watch(name, instance_id, wait)
         body = {
             "source": "aws.autoscaling",
-            "time": "2025-11-24T16:00:00Z",
+            "time": datetime.fromtimestamp(int(self.account.now), UTC).isoformat(),
             "detail": {
                 "LifecycleActionToken": wait.token,
                 "AutoScalingGroupName": name,
@@ -147,6 +148,9 @@ class ScalingGroups:
                 **detail,
             },
         }
+        self._send(body)
+
+    def _send(self, body: Mapping[str, Any]) -> None:
         for _ in range(self.told):
             self.account.clock.at(self.account.now + 1, lambda: self.deliver(body))
 
@@ -180,15 +184,20 @@ class ScalingGroups:
 
 def scaled(account: Account, *names: str, **info: Any) -> ScalingGroups:
     """Give the account's group these Auto Scaling groups, and their hooks to them."""
-    from tidegate.scaling.hook_settling import settle_hooks
-
     port = ScalingGroups(account, *names)
     vars(account.runtime)["lifecycle_hooks"] = port
+    put_hooks(account, port, **info)
+    return port
+
+
+def put_hooks(account: Account, port: ScalingGroups, **info: Any) -> None:
+    """Make the account's group anew, with all Auto Scaling groups of the port and their hooks."""
+    from tidegate.scaling.hook_settling import settle_hooks
+
     before = account.group()["info"]
     account.runtime.groups.delete("shop", "prod")
-    account.runtime.groups.create(GROUP_ID, {**before, "autoScalingGroups": list(names), **info})
+    account.runtime.groups.create(GROUP_ID, {**before, "autoScalingGroups": list(port.all), **info})
     settle_hooks(account.group(), port, account.runtime.scaled_groups)
-    return port
 
 
 def run_together(account: Account, beyond: float = 86_400) -> None:

@@ -206,6 +206,19 @@ def test_a_newcomer_that_is_late_for_a_follow_up_has_one_of_its_own_of_the_same_
     assert account.deployment(fleet)["relatedDeployments"] == {"autoUpdateOutdatedInstancesDeploymentIds": ids}
 
 
+def test_a_newcomer_that_is_late_for_a_follow_up_that_fails_has_one_of_its_own_too() -> None:
+    account, port = scaling(1)
+    account.deploy("v2.zip", ("HOST_COUNT", 0), deploymentGroupId=GROUP_ID)
+    late = "i-0000000000000000b"
+    account.clock.at(account.now + 2, lambda: port.launch("web", NEW, Host(takes=60, fails=frozenset({"v2.zip"}))))
+    account.clock.at(account.now + 3, lambda: port.launch("web", late, Host(takes=80)))
+    run_together(account)
+    first, second = made_by(account, "CodeDeployAutoUpdate")
+    assert (first["status"], list(account.targets(first["deploymentId"]))) == ("Failed", [NEW])
+    assert set(account.targets(second["deploymentId"])) == {NEW, late}
+    assert account.hosts[late].revision == "v2.zip"
+
+
 def test_with_ignore_a_newcomer_stays_as_it_is() -> None:
     account, port = scaling(2, outdatedInstancesStrategy="IGNORE")
     account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
@@ -248,6 +261,42 @@ def test_a_launch_that_is_to_end_gives_way_to_its_termination() -> None:
     assert launch["status"] in ("Stopped", "Failed")
     assert leave["createTime"] > launch["completeTime"]
     assert port.answers[-1] == (NEW, "CONTINUE")
+
+
+def test_a_late_event_of_a_launch_stops_no_termination() -> None:
+    account, port = scaling(terminationHookEnabled=True)
+    launched: list[Any] = []
+    deliver = port.deliver
+    port.deliver = lambda body, tries=5: launched.append(body)  # type: ignore[method-assign, misc]
+    port.launch("web", NEW, Host(takes=100))
+    account.clock.pass_time_until(account.now + 5, lambda: False)
+    port.deliver = deliver  # type: ignore[method-assign]
+    port.end("web", NEW)
+    account.clock.at(account.now + 30, lambda: port.deliver(launched[0]))
+    run_together(account)
+    (leave,) = made_by(account, "autoscalingTermination")
+    assert (leave["status"], made_by(account, "autoscaling")) == ("Succeeded", [])
+    assert port.answers == [(NEW, "CONTINUE")]
+
+
+def test_an_action_that_two_take_up_at_once_has_one_deployment_though_the_first_has_ended_by_then() -> None:
+    account, port = scaling()
+    create = account.runtime.deployments.create_for_instance
+    made = []
+
+    def late(*args: Any, **given: Any) -> Any:
+        made.append(given["key"])
+        if len(made) == 1:  # another one is faster, and its deployment ends meanwhile
+            sweep_waiting_instances(account.runtime, account.now + 60)
+            (first,) = made_by(account, "autoscaling")
+            account.runtime.deployments.finish(first["deploymentId"], status="Failed", now=account.now)
+        return create(*args, **given)
+
+    account.runtime.deployments.create_for_instance = late  # type: ignore[method-assign]
+    port.launch("web", NEW)
+    run_together(account)
+    assert len(made) >= 2
+    assert len(made_by(account, "autoscaling")) == 1
 
 
 @pytest.mark.parametrize("hook", ["drain", f"CodeDeploy-managed-automatic-launch-deployment-hook-old-{GROUP_ID}"])

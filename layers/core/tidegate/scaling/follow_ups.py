@@ -27,7 +27,9 @@ def follow_up(ended: Mapping[str, Any], runtime: Runtime) -> str | None:
 
     Repeated, it gives the id of the one that it made before, as long as that one is live.
     """
-    if ended["status"] != "Succeeded" or ended.get("deploymentMode"):
+    # A newcomer that came too late for a follow-up relies on its end, also where it failed.
+    failed = ended["status"] == "Failed" and ended["creator"] == FOLLOW_UP_CREATOR
+    if not (ended["status"] == "Succeeded" or failed) or ended.get("deploymentMode"):
         return None
     try:
         group = runtime.groups.of_deployment(ended)

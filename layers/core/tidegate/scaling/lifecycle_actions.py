@@ -60,13 +60,13 @@ def take_up(group: Item, action: LifecycleAction, runtime: Runtime) -> str:
             _carry_on(known, runtime)
             return "repeated"
         if "live" in lock:
-            _make_way(known, action, runtime)
+            return _make_way(known, action, runtime)
     if not _is_worth_deploying(group, action, runtime):
         runtime.lifecycle_hooks.complete(
             action.scaling_group, action.hook, action.instance_id, action.token, go_on=True
         )
         return "continued"
-    made = _record(group, action, runtime)
+    made = _record(group, action, runtime, after=lock["deploymentId"] if lock else "")
     runtime.executions.start(made["deploymentId"], made["generation"])
     return "deployed"
 
@@ -127,13 +127,18 @@ def _carry_on(known: Mapping[str, Any], runtime: Runtime) -> None:
         runtime.executions.start(known["deploymentId"], known["generation"])
 
 
-def _make_way(known: Mapping[str, Any], action: LifecycleAction, runtime: Runtime) -> None:
-    """An instance that is to leave, or comes again, needs its earlier deployment no more."""
+def _make_way(known: Mapping[str, Any], action: LifecycleAction, runtime: Runtime) -> str:
+    """An instance that is to leave, or comes again, needs its earlier deployment no more.
+
+    An event that comes so late that its wait is over is ``stale``: the live deployment may be of the wait that came
+    after it, and is left alone.
+    """
+    # What runs on the instance may take longer than its time at the hook.
+    if not runtime.lifecycle_hooks.heartbeat(action.scaling_group, action.hook, action.instance_id, action.token):
+        return "stale"
     with suppress(DeploymentCompletedError):
         runtime.deployments.request_stop(known["deploymentId"], now=runtime.clock(), auto_rollback=False, by=CALLER)
         runtime.signals.signal(known["deploymentId"])
-    # What runs on the instance may take longer than its time at the hook.
-    runtime.lifecycle_hooks.heartbeat(action.scaling_group, action.hook, action.instance_id, action.token)
     raise TryAgainError(f"Deployment {known['deploymentId']} of {action.instance_id} has to end first.")
 
 
@@ -150,11 +155,11 @@ def _is_worth_deploying(group: Item, action: LifecycleAction, runtime: Runtime) 
     return known is None or not known.healthy or known.revision_key != good["revisionKey"]
 
 
-def _record(group: Item, action: LifecycleAction, runtime: Runtime) -> Item:
+def _record(group: Item, action: LifecycleAction, runtime: Runtime, after: str) -> Item:
     for draw in range(_DRAWS):
         deployment = _deployment(group, action, runtime.new_deployment_id(), runtime.clock())
         try:
-            return runtime.deployments.create_for_instance(deployment, key=action.key)
+            return runtime.deployments.create_for_instance(deployment, key=action.key, after=after)
         except DeploymentExistsError:
             if draw == _DRAWS - 1:
                 raise

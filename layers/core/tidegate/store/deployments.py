@@ -143,7 +143,7 @@ class Deployments:
         links = {**known, name: [*known.get(name, ()), follow_up]}
         return [Update(deployment_key(root), set={"relatedDeployments": links}, condition=Present())]
 
-    def create_for_instance(self, deployment: Mapping[str, Any], *, key: str) -> Item:
+    def create_for_instance(self, deployment: Mapping[str, Any], *, key: str, after: str = "") -> Item:
         """Record a deployment that Auto Scaling started for one instance, beside whatever its group's lock is held by.
 
         Parameters
@@ -152,12 +152,14 @@ class Deployments:
             As in :meth:`create`, with ``scaling``.
         key
             Tells this wait of the instance from others of the same instance.
+        after
+            The deployment that the instance's lock was last taken for, as it was read; empty where there was no lock.
 
         Raises
         ------
         DeploymentExistsError, DeploymentGroupNotFoundError
         InstanceBusyError
-            Another deployment of the group holds the instance's lock.
+            Another deployment of the group holds the instance's lock, or has held it since it was read.
         """
         application, group = deployment["applicationName"], deployment["deploymentGroupName"]
         (item, mark), now = made(deployment), deployment["createTime"]
@@ -167,7 +169,7 @@ class Deployments:
             self._table.write(
                 item,
                 Check(group_key(application, group), same),
-                lock_taken(deployment, key),
+                lock_taken(deployment, key, after),
                 revision_use(application, deployment["location"], description=described, now=now),
                 mark,
             )

@@ -238,10 +238,10 @@ class DeploymentGroupBusyError(ConflictError):
 
 
 class InstanceBusyError(ConflictError):
-    """Auto Scaling has started a deployment for the instance before, and that one is live."""
+    """Auto Scaling has started a deployment for the instance before, and that one is live or was a moment ago."""
 
     def __init__(self, instance_id: str) -> None:
-        super().__init__(f"A deployment that Auto Scaling started for {instance_id} is still live.")
+        super().__init__(f"A deployment that Auto Scaling started for {instance_id} is live, or was a moment ago.")
 
 
 class DeploymentExistsError(ConflictError):

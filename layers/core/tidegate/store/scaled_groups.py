@@ -93,11 +93,16 @@ def lock_key(group_id: str, instance_id: str) -> Key:
     return f"GROUP#{group_id}", f"SCALING#{instance_id}"
 
 
-def lock_taken(deployment: Mapping[str, Any], key: str) -> Put:
-    """The write that takes an instance's lock for a deployment; ``key`` tells this wait of the instance from others."""
+def lock_taken(deployment: Mapping[str, Any], key: str, after: str) -> Put:
+    """The write that takes an instance's lock for a deployment; ``key`` tells this wait of the instance from others.
+
+    It is refused where the lock is held, and where it was last taken for another deployment than ``after``: what was
+    decided by the lock as it was read does not hold then, though that deployment may have ended already.
+    """
     pk, sk = lock_key(deployment["deploymentGroupId"], deployment["scaling"]["instanceId"])
     item = {"PK": pk, "SK": sk, "key": key, "live": deployment["deploymentId"], "time": deployment["createTime"]}
-    return Put(item | {"deploymentId": deployment["deploymentId"]}, AttributeAbsent("live"))
+    same = Equals("deploymentId", after) if after else AttributeAbsent("deploymentId")
+    return Put(item | {"deploymentId": deployment["deploymentId"]}, All(AttributeAbsent("live"), same))
 
 
 def lock_released(deployment: Mapping[str, Any], now: float) -> list[Update]:

@@ -153,6 +153,15 @@ def test_an_ordinary_user_is_told_of_the_option_where_the_state_cannot_be_writte
         assert "Give --root a folder of your own" in result.err
 
 
+def ended(pid):
+    """Whether a process is dead; who is to collect it, the machine's first process, may take its time."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return text.rpartition(")")[2].split()[0] in "ZX"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_script_that_runs(machine, number):
     bundle = machine.bundle("one", BeforeInstall=f"echo $$ > {machine.said}; exec sleep 600")
@@ -166,5 +175,4 @@ def test_a_signal_ends_the_script_that_runs(machine, number):
 
     assert process.returncode == 128 + number
     assert "interrupted; the script that ran was ended" in err
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(machine.heard()[0]), 0)
+    assert ended(int(machine.heard()[0]))

@@ -1,0 +1,247 @@
+"""Auto Scaling in the hostile world: instances come and go at any time, and each wait at a hook has its answer."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tests.sim.hosts import SimHost
+from tests.sim.ports import EXPECTED, Invocation
+from tests.sim.scenarios import Newcomer, ScalingPlan
+from tests.unit.functions.machine import Killed
+from tests.unit.functions.scaling_groups import ScalingGroups
+from tests.unit.functions.world import START
+
+from tidegate.model.deployment import FOLLOW_UP_CREATOR
+from tidegate.model.scaling import LAUNCH_CREATOR, TERMINATION_CREATOR
+
+if TYPE_CHECKING:
+    from tests.sim.world import SimWorld
+
+NAME = "web"
+RULE = 10
+MACHINE_TRIES = 7
+#: What may keep functions from an answer in time. Lost events and hosts do not.
+_EXCUSES = ("killed", "throttled", "slow call", "execution aborted", "taken for dead")
+_OF_FLEET = ("lastAttempted", "lastSuccessful", "lastGood")
+
+
+class SimScaling(ScalingGroups):
+    """One Auto Scaling group, and what must hold of its instances.
+
+    Attributes
+    ----------
+    to_come : launches and ends that are still to happen
+    made : deployments by instance and creator
+    goods : the group's last good revisions, each with the time since when
+    """
+
+    def __init__(self, world: SimWorld, plan: ScalingPlan) -> None:
+        super().__init__(world, NAME)
+        self._world, self._plan = world, plan
+        self._answers = False  # a function answers just now; else Auto Scaling's own time-out
+        self._met: dict[str, int] = {}  # by instance: faults that functions had met at the last sign of life
+        self.answered: dict[tuple[str, str], float] = {}
+        self.made: dict[tuple[str, str], str] = {}
+        self.goods: list[tuple[float, str]] = []
+        self.to_come = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody waits, or is still to come or to leave."""
+        return bool(self.to_come or self.all[NAME].waits)
+
+    # --- what happens
+
+    def come(self) -> None:
+        """Launch who is to come, each in its time."""
+        self._note_good()
+        for each in self._plan.newcomers:
+            if self._world.chance.planned(f"{each.target_id} is launched"):
+                self.to_come += 1
+                self._world.clock.at(START + each.at, partial(self._launched, each))
+
+    def _launched(self, newcomer: Newcomer) -> None:
+        self.to_come -= 1
+        world, target_id = self._world, newcomer.target_id
+        world.tell(f"{target_id} is launched")
+        online = newcomer.registers_after == 0
+        tags = {"tidegate:managed": "true"}
+        self._met[target_id] = self._faults()
+        host = SimHost(fails=newcomer.fails, takes=newcomer.takes, online=online, tags=tags, zone="zone-a")
+        self.launch(NAME, target_id, host)
+        if not online:
+            world.unreliable.add(target_id)
+        if newcomer.registers_after:
+            world.clock.at(world.now + newcomer.registers_after, lambda: world.fleet.come_online(target_id))
+        if newcomer.leaves_after is not None and world.chance.planned(f"{target_id} leaves"):
+            self.to_come += 1
+            world.clock.at(world.now + newcomer.leaves_after, lambda: self._leaves(target_id))
+
+    def _leaves(self, target_id: str) -> None:
+        self.to_come -= 1
+        if self.all[NAME].states[target_id] == "Terminated":
+            return
+        self._world.tell(f"{target_id} is to end")
+        self._world.unreliable.add(target_id)
+        self._world.leaving.add(target_id)
+        self._met[target_id] = self._faults()
+        self.end(NAME, target_id)
+        self._ended(target_id)
+
+    def _ended(self, target_id: str) -> None:
+        if self.all[NAME].states[target_id] == "Terminated":
+            self._world.leaving.add(target_id)
+            if self._world.hosts[target_id].up:
+                self._world.fleet.die(target_id, None)
+
+    def _send(self, body: Mapping[str, Any]) -> None:
+        detail = body["detail"]
+        what = f"{detail['LifecycleTransition']} {detail['EC2InstanceId']}"
+        self._world.send_event(lambda: self.deliver(body), what)
+
+    def deliver(self, body: Mapping[str, Any], tries: int = 5) -> None:
+        record = {"messageId": "m-1", "body": json.dumps(body)}
+        function = importlib.import_module("functions.on_instance_lifecycle.app")
+        self._world.current.append(Invocation("OnInstanceLifecycleFunction", self._world.now))
+        try:
+            again = function.run({"Records": [record]}, self._world.runtime)["batchItemFailures"]
+        except (Killed, *EXPECTED):
+            again = [record]
+        finally:
+            self._world.current.pop()
+        if again and tries > 1:
+            self._world.clock.at(self._world.now + 180, lambda: self.deliver(body, tries - 1))
+
+    # --- the port
+
+    def heartbeat(self, scaling_group: str, hook: str, instance_id: str, token: str) -> bool:
+        waits = super().heartbeat(scaling_group, hook, instance_id, token)
+        if waits:
+            self._met[instance_id] = self._faults()
+        return waits
+
+    def complete(self, scaling_group: str, hook: str, instance_id: str, token: str, *, go_on: bool) -> bool:
+        self._answers = True
+        try:
+            return super().complete(scaling_group, hook, instance_id, token, go_on=go_on)
+        finally:
+            self._answers = False
+
+    def _answer(self, name: str, instance_id: str, answer: str) -> None:
+        launching = self.all[name].states[instance_id] == "Pending:Wait"
+        creator = LAUNCH_CREATOR if launching else TERMINATION_CREATOR
+        self._world.tell(f"{instance_id} at its hook: {answer}" + ("" if self._answers else ", for nobody answered"))
+        if not self._answers:
+            self._require(self._faults() > self._met[instance_id], f"{instance_id} waited, and nobody answered")
+        elif launching:
+            self._check_launch(instance_id, answer)
+        else:
+            self._require(answer == "CONTINUE", f"{instance_id} leaves, and was told {answer}")
+        self.answered[instance_id, creator] = self._world.now
+        super()._answer(name, instance_id, answer)
+        self._ended(instance_id)
+
+    # --- what must hold
+
+    def _require(self, holds: bool, what: str) -> None:
+        self._world.watch.require(holds, RULE, what)
+
+    def _faults(self) -> int:
+        return sum(each.startswith(_EXCUSES) for each in self._world.chance.happened)
+
+    def _check_launch(self, instance_id: str, answer: str) -> None:
+        """Who goes into service has the revision, unless there is none yet; who failed does not."""
+        deployment_id = self.made.get((instance_id, LAUNCH_CREATOR))
+        if deployment_id is None:
+            good = self._good_since(self._world.current[-1].began)
+            self._require(answer == "CONTINUE" and "" in good, f"{instance_id} was told {answer} without a deployment")
+            return
+        status = self._world.deployment(deployment_id)["status"]
+        wanted = "CONTINUE" if status == "Succeeded" else "ABANDON"
+        self._require(answer == wanted, f"{instance_id} was told {answer}, and {deployment_id} is {status}")
+        if answer == "CONTINUE":
+            truly = instance_id in self._world.watch.stories[deployment_id].succeeded
+            self._require(truly, f"{instance_id} goes into service, and did not come well through {deployment_id}")
+
+    def deployment_made(self, item: Mapping[str, Any]) -> None:
+        """A deployment for one instance was made: the only one of its wait, and of a revision that is good."""
+        place = item["scaling"]["instanceId"], item["creator"]
+        other = self.made.setdefault(place, item["deploymentId"])
+        self._require(other == item["deploymentId"], f"{place} has {other}, and got {item['deploymentId']}")
+        good = self._good_since(self._world.current[-1].began)
+        self._require(item["revisionKey"] in good, f"{item['deploymentId']} deploys what is not the last good revision")
+
+    def group_changed(self, new: Mapping[str, Any]) -> None:
+        """The record of the group says nothing of these deployments."""
+        told = {new.get("live"), *((new.get(name) or {}).get("deploymentId") for name in _OF_FLEET)}
+        ours = told & set(self.made.values())
+        self._require(not ours, f"{ours} of one instance stands in its group")
+        self._note_good()
+
+    def _note_good(self) -> None:
+        good = (self._world.table.items["APP#shop", "GROUP#prod"].get("lastGood") or {}).get("revisionKey", "")
+        if not self.goods or self.goods[-1][1] != good:
+            self.goods.append((self._world.now, good))
+
+    def _good_since(self, time: float) -> set[str]:
+        """The revisions that were the last good one at any time since then."""
+        before = [good for since, good in self.goods if since <= time]
+        return {*before[-1:], *(good for since, good in self.goods if since > time)}
+
+    def check_end(self) -> None:
+        """Nobody waits, nothing is locked, and who has failed is gone; who is outdated got a follow-up."""
+        group, items = self.all[NAME], self._world.table.items
+        self._require(not group.waits, f"{sorted(group.waits)} wait")
+        locked = [key for key, item in items.items() if key[1].startswith("SCALING#") and "live" in item]
+        self._require(not locked, f"{locked} are still locked")
+        for (instance_id, creator), deployment_id in self.made.items():
+            item = self._world.deployment(deployment_id)
+            late = self.answered.get((instance_id, creator), item["createTime"]) < item["createTime"]
+            code = item.get("error", {}).get("code")
+            stopped = code == "MANUAL_STOP" and (
+                creator == TERMINATION_CREATOR or instance_id not in self._world.leaving
+            )
+            self._require(not stopped, f"{deployment_id} was stopped for nothing")
+            if code == "AUTO_SCALING_CONFIGURATION":
+                self._require(late or instance_id in self._world.leaving, f"{instance_id} is there: {item['error']}")
+            if creator == LAUNCH_CREATOR and item["status"] != "Succeeded" and not late:
+                state = group.states[instance_id]
+                self._require(state == "Terminated", f"{deployment_id} is {item['status']}, and {instance_id} {state}")
+        self._check_follow_ups()
+
+    def _check_follow_ups(self) -> None:
+        deployments = [self._world.deployment(each) for each in self._world.table.courses]
+        launches = [each for each in deployments if each["creator"] == LAUNCH_CREATOR]
+        follows = [each for each in deployments if each["creator"] == FOLLOW_UP_CREATOR]
+        if self._plan.strategy == "IGNORE":
+            self._require(not follows, "there are follow-ups, and newcomers are to stay as they are")
+            return
+        since: dict[str, float] = {}
+        for each in follows:
+            root = each["relatedDeployments"]["autoUpdateOutdatedInstancesRootDeploymentId"]
+            fresh = [one for one in launches if since.get(root, 0) < one["completeTime"] <= each["createTime"]]
+            self._require(bool(fresh), f"{each['deploymentId']} follows {root} for no newcomer")
+            since[root] = each["createTime"]
+        # Who makes follow-ups may be gone for good then.
+        aborted = any(each.startswith("execution aborted") for each in self._world.chance.happened)
+        worn = aborted or self._world.scenario.patience > MACHINE_TRIES
+        for launch in launches if not worn else ():
+            self._check_up_to_date(launch, deployments)
+
+    def _check_up_to_date(self, launch: Mapping[str, Any], deployments: list[dict[str, Any]]) -> None:
+        """A newcomer with an older revision than the last good one is a target of a deployment of that one."""
+        good, instance_id = self._world.group()["lastGood"], launch["scaling"]["instanceId"]
+        if launch["status"] != "Succeeded" or launch["revisionKey"] == good["revisionKey"]:
+            return
+        others = [each for each in deployments if "scaling" not in each]
+        asked = any(each["deploymentId"] > good["deploymentId"] and each["creator"] == "user" for each in others)
+        if asked or self.all[NAME].states[instance_id] != "InService":
+            return  # that one has the lock, and decides what is on the instances
+        stories = self._world.watch.stories
+        ours = [each["deploymentId"] for each in others if each["revisionKey"] == good["revisionKey"]]
+        brought = any(instance_id in stories[each].fleet for each in ours if each in stories)
+        self._require(brought, f"{instance_id} has {launch['location']}, and nothing followed {good['deploymentId']}")
