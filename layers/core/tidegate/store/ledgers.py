@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from tidegate.model import legs
@@ -79,7 +80,8 @@ class Ledgers:
     def roster(self, deployment_id: str) -> Roster:
         """The fleet in ledger order."""
         shards = self._table.query(f"DEP#{deployment_id}", "ROSTER#").items
-        return Roster(tuple(_member(*each) for shard in shards for each in shard["members"]))
+        members = [each for shard in shards for each in shard["members"]]
+        return Roster(tuple([_plain_member(*each) if len(each) == 2 else _member(*each) for each in members]))
 
     def commit(
         self,
@@ -227,6 +229,12 @@ def _member(
     target_id: str, opted_in: bool, nodes: list[str] | None = None, suffix: str = "", label: str = ""
 ) -> Member:
     return Member(target_id, opted_in, None if nodes is None else tuple(nodes), suffix, label)
+
+
+@lru_cache(maxsize=1 << 14)
+def _plain_member(target_id: str, opted_in: bool) -> Member:
+    """A member without more; each pass reads the same ones again, in a process that stays."""
+    return Member(target_id, opted_in)
 
 
 def _progress(before: Ledger, after: Ledger) -> dict[str, Any]:

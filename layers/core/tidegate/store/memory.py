@@ -131,7 +131,7 @@ class MemoryTable:
 
     def _result(self, key: Key, write: Write) -> Item | None:
         if isinstance(write, Put):
-            return dict(normalised(dict(write.item)))
+            return dict(normalised(write.item))
         if isinstance(write, Delete):
             return None
         if isinstance(write, Check):
