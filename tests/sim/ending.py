@@ -107,7 +107,7 @@ def _check_rollback(world: SimWorld, deployment_id: str, item: Mapping[str, Any]
     if item.get("error", {}).get("code") == "ALARM_ACTIVE":
         wanted = "DEPLOYMENT_STOP_ON_ALARM"
     asked = item["autoRollback"]["enabled"] and wanted in item["autoRollback"]["events"]
-    if item.get("error", {}).get("code") == "MANUAL_STOP" and "autoRollback" in item["stop"]:
+    if item["status"] == "Stopped" and "autoRollback" in item.get("stop", {}):
         asked = item["stop"]["autoRollback"]
     story = world.watch.stories.get(deployment_id)
     if item["status"] != "Succeeded" and item["creator"] == "user" and not asked:
