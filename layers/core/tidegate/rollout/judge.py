@@ -149,8 +149,8 @@ def next_look(ledger: Ledger, rules: Rules, now: float) -> float:
             looks.append(since + (rules.reachable_within if flight.unsent else rules.undelivered_after))
         elif not flight.unsent:  # balancers tell nothing by themselves
             looks.append(now + rules.balancer_interval)
-        if flight.unsent:  # no signal tells when its hosts can be reached
-            looks.append(now + max(rules.undelivered_after / 10, rules.heartbeat_floor))
+        if flight.unsent:
+            looks.append(now + rules.reached_again(now - flight.begun_at))
     if ledger.closing is not None:
         looks.append(ledger.closing.since + rules.drain_limit)
     if ledger.waiting and ledger.current.wait is not None:
