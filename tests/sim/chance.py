@@ -6,7 +6,6 @@ import math
 import random
 from collections.abc import Mapping
 
-
 #: Faults that any call of a function may meet; most calls meet none of them.
 OF_CALLS = ("slow call", "killed before a call", "throttled", "killed after a call")
 
@@ -51,7 +50,7 @@ class Chance:
 
     def happens(self, kind: str) -> random.Random | None:
         """Whether a fault of this kind happens now; what is drawn for its details."""
-        if self._passed:
+        if self._passed and kind in OF_CALLS:
             self._settle()
         left = self._left.get(kind)
         if left is None:
