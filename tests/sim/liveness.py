@@ -97,7 +97,7 @@ class Liveness:
         if lost:
             self.longest, self.lost = max(self.longest, took), self.lost + 1
         most = turns * (float(self._world.env["TIDEGATE_HEARTBEAT_SECONDS"]) + 2) + CALLS_TAKE
-        what = f"{place[2]} had ended {place[1]}, and the ledger of {place[0]} knew it {took:.0f} s later, not {most:.0f}"
+        what = f"{place[0]} knew {took:.0f} s later, not {most:.0f}, that {place[2]} had ended {place[1]}"
         self._world.watch.require(took <= most, "liveness", what)
 
     def _count(self) -> int:
