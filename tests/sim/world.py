@@ -14,15 +14,15 @@ from typing import Any, cast
 
 from aws_lambda_powertools import Logger
 from tests.sim.alarms import SimAlarms
-from tests.sim.balancers import SimTargetGroup
+from tests.sim.balancers import SimTargetGroup, SimTerminations
 from tests.sim.chance import Chance
 from tests.sim.hosts import SimFleet, SimHost
+from tests.sim.liveness import Liveness
 from tests.sim.ports import CALL_LASTS, EXPECTED, EXPECTED_LATE, UNFENCED, FaultyPort, Invocation, Superseded
 from tests.sim.scaling import SimScaling
 from tests.sim.scenarios import HostPlan, ScalingPlan, Scenario
 from tests.sim.users import INFO, STYLE, Users
 from tests.sim.watch import Violation, Watch, WatchedTable
-from tests.unit.functions.blue_green import Terminations
 from tests.unit.functions.machine import Execution, Json, Killed, StepError, Walk
 from tests.unit.functions.scaling_groups import GROUP_ID, put_hooks
 from tests.unit.functions.world import START, Account
@@ -97,7 +97,7 @@ class SimWorld(Account):
         fleet = {plan.target_id: "green" if plan.target_id in self.greens else "demo" for plan in scenario.hosts}
         hosts = {plan.target_id: _host(plan, fleet[plan.target_id]) for plan in scenario.hosts}
         super().__init__(hosts, **scenario.env)
-        self.watch = Watch(self)
+        self.watch, self.liveness = Watch(self), Liveness(self)
         self.scaling = SimScaling(self, scenario.scaling) if scenario.scaling else None
         self.group_id = GROUP_ID if self.scaling else "group-1"
         if scenario.scaling and self.scaling:
@@ -109,7 +109,8 @@ class SimWorld(Account):
         self._known_health()
         self.table.watch = self.watch
         self.alarms = SimAlarms(self)
-        self.ports |= {"terminations": Terminations(self)}
+        self.terminations = SimTerminations(self)
+        self.ports |= {"terminations": self.terminations}
         self.runtime = self._runtime(lambda name, port: FaultyPort(self, name, port))
         vars(self.runtime)["balancers"] = FaultyPort(self, "balancers", self.balancer)
         self.runtime.clock = lambda: self._known_or(lambda: self.now)
@@ -264,6 +265,8 @@ class SimWorld(Account):
         number = self.pauses[name]
         if pause.token:
             self.watch.parked(execution, pause.deadline - self.now)
+            if execution.status == "RUNNING":
+                self.liveness.parked(str(execution.state["deploymentId"]))
         if execution.is_answered(pause.token):
             self.clock.at(self.now + 0.01, partial(self._answered, name, number))
         self.clock.at(pause.deadline, partial(self._timed_out, name, number))
@@ -324,6 +327,7 @@ class SimWorld(Account):
     def _haunt(self, ghost: Invocation, payload: Json) -> None:
         """What was taken for dead goes on; whatever it comes to, nobody hears of it."""
         self.tell(f"  {ghost.function}, taken for dead, goes on")
+        self.liveness.trouble()
         try:
             self._run(ghost, copy.deepcopy(payload))
         except (Killed, *EXPECTED_LATE):
@@ -408,17 +412,20 @@ class SimWorld(Account):
     # --- events
 
     def _ended(self, command_id: str, target_id: str) -> None:
-        self.send_event(lambda: self.deliver(command_id, target_id), f"{command_id} {target_id}")
+        sent = self.send_event(lambda: self.deliver(command_id, target_id), f"{command_id} {target_id}")
+        self.liveness.command_ended(command_id, target_id, lost=not sent)
 
-    def send_event(self, arrive: Callable[[], None], what: str) -> None:
+    def send_event(self, arrive: Callable[[], None], what: str) -> bool:
+        """Let an event arrive, unless it is lost; whether it is on its way."""
         if self.chance.happens("event lost"):
             self.tell(f"event lost: {what}")
-            return
+            return False
         late = self.chance.happens("event late")
         after = late.expovariate(1 / 60) if late else 0.5
         self.clock.at(self.now + after, arrive)
         if double := self.chance.happens("event doubled"):
             self.clock.at(self.now + after + double.expovariate(1 / 20), arrive)
+        return True
 
     def deliver(self, command_id: str, target_id: str, tries: int = 5) -> None:
         detail = {"command-id": command_id, "instance-id": target_id, "status": "Success"}

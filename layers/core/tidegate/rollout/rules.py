@@ -45,9 +45,9 @@ class Rules:
         return self.unreachable_after or self.undelivered_after
 
     def reached_again(self, waited: float) -> float:
-        """How long until hosts that could not be reached for ``waited`` seconds are tried again; no signal tells of them.
+        """How long until hosts that could not be reached for ``waited`` seconds are tried again; no signal tells it.
 
-        A tenth of the time that they have for it, and longer the longer they stay away, by an eighth of the wait at most.
+        A tenth of the time that they have for it; longer the longer they stay away, by an eighth of the wait at most.
 
         >>> Rules().reached_again(0), Rules().reached_again(800)
         (30.0, 100.0)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tidegate.model.deployment import FOLLOW_UP_CREATOR, ROLLBACK_CREATOR
 from tidegate.model.names import DEFAULT_CONFIGS
-from tidegate.store.table import Absent, All, Condition, Equals, Item, Key, OneOf, Put, sort_time
+from tidegate.store.table import All, Condition, Equals, Item, Key, OneOf, sort_time
 
 LIVE_STATUSES: Final = ("Created", "Queued", "InProgress", "Baking", "Ready")
 OVERVIEW: Final = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready")
@@ -23,11 +23,10 @@ def live_key(deployment_id: str) -> Key:
     return "LIVE", deployment_id
 
 
-def made(deployment: Mapping[str, Any]) -> list[Put]:
-    """The writes of a new deployment: its item, which must be absent, and the mark that it is live."""
-    item = with_keys(deployment)
-    pk, sk = live_key(item["deploymentId"])
-    return [Put(item, Absent()), Put({"PK": pk, "SK": sk, "createTime": item["createTime"]})]
+def live_mark(deployment: Mapping[str, Any]) -> Item:
+    """The mark of a live deployment."""
+    pk, sk = live_key(deployment["deploymentId"])
+    return {"PK": pk, "SK": sk, "createTime": deployment["createTime"]}
 
 
 def with_keys(deployment: Mapping[str, Any]) -> Item:
