@@ -110,7 +110,7 @@ class MemoryTable:
             # Values are checked before the first change, so that a bad one leaves nothing half done.
             changes: list[tuple[Key, Item | None, bytes]] = []
             for key, write in zip(keys, writes, strict=True):
-                if type(write) is Check:
+                if isinstance(write, Check):
                     continue
                 item = self._result(key, write)
                 as_bytes = b"" if item is None else packed(item)
