@@ -57,7 +57,7 @@ class Watch:
         self.good_when_made: dict[str, str] = {}  # by deployment: the group's last good revision then
         self.good_when_ended: dict[str, str] = {}
 
-    def require(self, holds: bool, rule: int, what: str) -> None:
+    def require(self, holds: bool, rule: int | str, what: str) -> None:
         if not holds:
             raise Violation(f"invariant {rule}: {what}")
 
@@ -225,6 +225,7 @@ class Watch:
         if new["status"] in TERMINAL:
             self.good_when_ended.setdefault(deployment_id, good)
             self.live.discard(deployment_id)
+            self._world.liveness.deployment_ended(deployment_id)
             self.stopping.setdefault(deployment_id, self._world.now)
         else:
             self.live.add(deployment_id)
@@ -241,6 +242,7 @@ class Watch:
             two_fleets = "scaling" not in item and item.get("deploymentStyle", {}).get("deploymentType") == "BLUE_GREEN"
             self.stories[deployment_id] = (TwoFleets if two_fleets else Story).of(self._world, deployment_id)
             return
+        self._world.liveness.ledger_changed(deployment_id, old, new)
         self.require(
             new["version"] == old["version"] + 1, 7, f"two passes wrote the ledger of {deployment_id} together"
         )

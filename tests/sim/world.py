@@ -17,6 +17,7 @@ from tests.sim.alarms import SimAlarms
 from tests.sim.balancers import SimTargetGroup, SimTerminations
 from tests.sim.chance import Chance
 from tests.sim.hosts import SimFleet, SimHost
+from tests.sim.liveness import Liveness
 from tests.sim.ports import CALL_LASTS, EXPECTED, EXPECTED_LATE, UNFENCED, FaultyPort, Invocation, Superseded
 from tests.sim.scaling import SimScaling
 from tests.sim.scenarios import HostPlan, ScalingPlan, Scenario
@@ -81,7 +82,7 @@ class SimWorld(Account):
         fleet = {plan.target_id: "green" if plan.target_id in self.greens else "demo" for plan in scenario.hosts}
         hosts = {plan.target_id: _host(plan, fleet[plan.target_id]) for plan in scenario.hosts}
         super().__init__(hosts, **scenario.env)
-        self.watch = Watch(self)
+        self.watch, self.liveness = Watch(self), Liveness(self)
         self.scaling = SimScaling(self, scenario.scaling) if scenario.scaling else None
         self.group_id = GROUP_ID if self.scaling else "group-1"
         if scenario.scaling and self.scaling:
@@ -249,6 +250,8 @@ class SimWorld(Account):
         number = self.pauses[name]
         if pause.token:
             self.watch.parked(execution, pause.deadline - self.now)
+            if execution.status == "RUNNING":
+                self.liveness.parked(str(execution.state["deploymentId"]))
         if execution.is_answered(pause.token):
             self.clock.at(self.now + 0.01, partial(self._answered, name, number))
         self.clock.at(pause.deadline, partial(self._timed_out, name, number))
@@ -306,6 +309,7 @@ class SimWorld(Account):
     def _haunt(self, ghost: Invocation, payload: Json) -> None:
         """What was taken for dead goes on; whatever it comes to, nobody hears of it."""
         self.tell(f"  {ghost.function}, taken for dead, goes on")
+        self.liveness.trouble()
         try:
             self._run(ghost, copy.deepcopy(payload))
         except (Killed, *EXPECTED_LATE):
@@ -375,17 +379,20 @@ class SimWorld(Account):
     # --- events
 
     def _ended(self, command_id: str, target_id: str) -> None:
-        self.send_event(lambda: self.deliver(command_id, target_id), f"{command_id} {target_id}")
+        sent = self.send_event(lambda: self.deliver(command_id, target_id), f"{command_id} {target_id}")
+        self.liveness.command_ended(command_id, target_id, lost=not sent)
 
-    def send_event(self, arrive: Callable[[], None], what: str) -> None:
+    def send_event(self, arrive: Callable[[], None], what: str) -> bool:
+        """Let an event arrive, unless it is lost; whether it is on its way."""
         if self.chance.happens("event lost"):
             self.tell(f"event lost: {what}")
-            return
+            return False
         late = self.chance.happens("event late")
         after = late.expovariate(1 / 60) if late else 0.5
         self.clock.at(self.now + after, arrive)
         if double := self.chance.happens("event doubled"):
             self.clock.at(self.now + after + double.expovariate(1 / 20), arrive)
+        return True
 
     def deliver(self, command_id: str, target_id: str, tries: int = 5) -> None:
         detail = {"command-id": command_id, "instance-id": target_id, "status": "Success"}
