@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 from tidegate.model.legs import Leg, Stage, WaitKind, whole_fleet
 
@@ -260,6 +261,7 @@ class Census:
     healthy: int = 0
 
     @classmethod
+    @lru_cache(maxsize=1 << 6)  # a pass asks for the same counts again and again
     def of(cls, cells: bytes) -> Census:
         """Count cells; nothing is looked at one by one."""
         sorts = cells.translate(_SORTS)
