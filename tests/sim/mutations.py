@@ -92,7 +92,7 @@ MUTATIONS = (
         '"healthy": succeeded, **',
         '"healthy": True, **',
     ),
-    Mutation("forgotten lock", f"{_STORE}.deployments:Deployments.create", ', AttributeAbsent("live"))', ")"),
+    Mutation("forgotten lock", f"{_STORE}.beginnings:beginning", ', AttributeAbsent("live"))', ")"),
     Mutation(
         "lock lost to a rollback",
         f"{_STORE}.endings:Ending._of_group",
