@@ -131,6 +131,10 @@ class Story:
 
         wanted = sorted(self.fleet, key=place)
         assert self.fleet == wanted, f"the order of {self.deployment_id} is {self.fleet}, not {wanted}"
+        if item["creator"] == "CodeDeployAutoUpdate":
+            known = {plan.target_id for plan in world.scenario.hosts} & set(self.fleet)
+            assert not known, f"{self.deployment_id} follows for newcomers, and deploys to {known}"
+            return
         for target_id in {plan.target_id for plan in world.scenario.hosts} - set(self.fleet):
             row = rows.get(target_id, {})
             outdated = not row.get("healthy") or row.get("revisionKey") != item["revisionKey"]

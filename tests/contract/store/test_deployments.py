@@ -21,6 +21,7 @@ from tidegate.store.errors import (
     DeploymentNotFoundError,
     InstanceBusyError,
     StaleGenerationError,
+    TableBusyError,
 )
 from tidegate.store.groups import Groups
 from tidegate.store.revisions import Revisions
@@ -339,14 +340,18 @@ def marked(store: Deployments, after: str = "d-") -> list[str]:
     return [each for page in store.live_ids(after) for each in page]
 
 
-def test_a_deployment_is_marked_live_until_it_ends(store: Deployments) -> None:
+def test_a_deployment_is_marked_until_what_follows_its_end_is_done(store: Deployments) -> None:
     first = store.create(attributes(1.0), revision_description="")["deploymentId"]
     assert marked(store) == [first]
     store.finish(first, status="Succeeded", now=2.0)
+    assert marked(store) == [first]
+    store.unmark(first)
+    store.unmark(first)
     assert marked(store) == []
     failed = store.create(attributes(3.0, V2), revision_description="")
     back = rollback_deployment(failed, {"location": V1, "revisionKey": revision_key(V1)}, deployment_id="d-back", now=4)
     store.finish(failed["deploymentId"], status="Failed", now=4.0, rollback=back)
+    store.unmark(failed["deploymentId"])
     assert marked(store) == ["d-back"], "in the transaction that passes the lock"
 
 
@@ -365,16 +370,13 @@ def test_marks_are_listed_once_whatever_the_beginning(store: Deployments, table:
     assert marked(store, ids[100])[:2] == ids[101:103]
 
 
-def test_what_an_ended_deployment_still_holds_is_taken_away(store: Deployments, table: Table) -> None:
+def test_a_lock_that_an_ended_deployment_still_holds_is_taken_away(store: Deployments, table: Table) -> None:
     first = store.create(attributes(1.0), revision_description="")["deploymentId"]
-    assert not store.unmark(first), "it is live"
-    assert marked(store) == [first]
+    assert not store.release(store.get(first)), "it is live"
     table.write(Update((f"DEP#{first}", "DEP"), set={"status": "Failed"}))
-    assert store.unmark(first)
-    assert marked(store) == []
+    assert store.release(store.get(first))
     assert "live" not in Groups(table).get("shop", "prod")
-    assert not store.unmark(first), "there is nothing left"
-    assert not store.unmark("d-unknown")
+    assert not store.release(store.get(first)), "there is nothing left"
 
 
 # --- deployments of one instance that Auto Scaling starts, and follow-ups
@@ -432,14 +434,32 @@ def test_a_follow_up_and_its_root_know_each_other(store: Deployments) -> None:
     store.finish(root["deploymentId"], status="Succeeded", now=2.0)
     good = {"location": V1, "revisionKey": revision_key(V1)}
     for number in (1, 2):
-        item = follow_up_deployment(root, good, deployment_id=f"d-FOLLOWUP{number}", now=2.0 + number)
-        store.create(item, revision_description="", root=root["deploymentId"])
+        item = follow_up_deployment(root, good, ["i-1"], deployment_id=f"d-FOLLOWUP{number}", now=2.0 + number)
+        store.create(item, revision_description="", root=store.get(root["deploymentId"]))
         store.finish(item["deploymentId"], status="Succeeded", now=2.5 + number)
     found = store.get(root["deploymentId"])["relatedDeployments"]
     assert found == {"autoUpdateOutdatedInstancesDeploymentIds": ["d-FOLLOWUP1", "d-FOLLOWUP2"]}
     item = store.get("d-FOLLOWUP2")
     assert item["relatedDeployments"] == {"autoUpdateOutdatedInstancesRootDeploymentId": root["deploymentId"]}
     assert (item["updateOutdatedInstancesOnly"], item["creator"]) == (True, "CodeDeployAutoUpdate")
+    assert item["newcomers"] == ["i-1"]
+
+
+def test_who_read_a_root_before_its_last_follow_up_makes_none(store: Deployments, table: Table) -> None:
+    root = store.create(attributes(1.0), revision_description="")
+    store.finish(root["deploymentId"], status="Succeeded", now=2.0)
+    read = store.get(root["deploymentId"])
+    good = {"location": V1, "revisionKey": revision_key(V1)}
+    first, second = (
+        follow_up_deployment(root, good, ["i-1"], deployment_id=f"d-FOLLOWUP{n}", now=2.0 + n) for n in (1, 2)
+    )
+    store.create(first, revision_description="", root=read)
+    store.finish(first["deploymentId"], status="Failed", now=4.0)
+    with pytest.raises(TableBusyError):
+        store.create(second, revision_description="", root=read)
+    assert "live" not in Groups(table).get("shop", "prod")
+    with pytest.raises(DeploymentNotFoundError):
+        store.get(second["deploymentId"])
 
 
 def test_groups_with_hooks_are_found_by_their_id_wherever_they_are(table: Table) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tidegate.model.deployment import FOLLOW_UP_CREATOR, ROLLBACK_CREATOR
@@ -19,12 +19,15 @@ def deployment_key(deployment_id: str) -> Key:
 
 
 def live_key(deployment_id: str) -> Key:
-    """Key of the mark that a deployment is live: what the sweep reads, so that it finds those without an execution."""
+    """Key of the mark that a deployment is live, or that what follows its end is still to be done.
+
+    It is what the sweep reads, so that it finds those without an execution.
+    """
     return "LIVE", deployment_id
 
 
 def made(deployment: Mapping[str, Any]) -> list[Put]:
-    """The writes of a new deployment: its item, which must be absent, and the mark that it is live."""
+    """The writes of a new deployment: its item, which must be absent, and its mark."""
     item = with_keys(deployment)
     pk, sk = live_key(item["deploymentId"])
     return [Put(item, Absent()), Put({"PK": pk, "SK": sk, "createTime": item["createTime"]})]
@@ -105,7 +108,12 @@ def rollback_deployment(
 
 
 def follow_up_deployment(
-    root: Mapping[str, Any], last_good: Mapping[str, Any], *, deployment_id: str, now: float
+    root: Mapping[str, Any],
+    last_good: Mapping[str, Any],
+    newcomers: Sequence[str],
+    *,
+    deployment_id: str,
+    now: float,
 ) -> Item:
     """The deployment that brings outdated newcomers to the revision of ``root`` (API: RelatedDeployments).
 
@@ -113,6 +121,8 @@ def follow_up_deployment(
     ----------
     root
         The deployment that succeeded while they came; the attributes are its own but for what makes it a follow-up.
+    newcomers
+        Ids of the instances: it deploys to no other.
     last_good, deployment_id, now
         As in :func:`rollback_deployment`.
     """
@@ -127,6 +137,7 @@ def follow_up_deployment(
         "description": f"Deployment to the outdated instances that were launched during deployment {old}",
         "createTime": now,
         "updateOutdatedInstancesOnly": True,
+        "newcomers": list(newcomers),
         "autoRollback": {"enabled": False, "events": []},
         "overview": dict.fromkeys(OVERVIEW, 0),
         "relatedDeployments": {"autoUpdateOutdatedInstancesRootDeploymentId": old},

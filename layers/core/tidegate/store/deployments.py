@@ -51,6 +51,7 @@ from tidegate.store.table import (
     Present,
     Table,
     Update,
+    Write,
     sort_time,
 )
 
@@ -90,7 +91,7 @@ class Deployments:
         *,
         revision_description: str,
         registered_as: Mapping[str, Any] | None = None,
-        root: str = "",
+        root: Item | None = None,
     ) -> Item:
         """Record a new deployment, take its group's lock, and register or renew its revision.
 
@@ -106,7 +107,7 @@ class Deployments:
             The revision's location as it is registered, where that holds more than the deployment's own ``location``:
             the text of an AppSpec that was given as text.
         root
-            The deployment that this one follows up; both know each other afterwards.
+            The deployment that this one follows up, as it was read; both know each other afterwards.
 
         Raises
         ------
@@ -116,32 +117,30 @@ class Deployments:
             The group is gone, or another one has its name now.
         DeploymentGroupBusyError
             Another deployment holds the lock.
+        TableBusyError
+            The root has had another follow-up since it was read.
         """
         application, group = deployment["applicationName"], deployment["deploymentGroupName"]
         (item_put, mark), now = made(deployment), deployment["createTime"]
         location = registered_as or deployment["location"]
         free = All(Equals("deploymentGroupId", deployment["deploymentGroupId"]), AttributeAbsent("live"))
         lock = {"live": deployment["deploymentId"], "lastAttempted": last_info(deployment)}
+        related = _related(root, deployment["deploymentId"])
+        writes: list[Write] = [
+            item_put,
+            Update(group_key(application, group), set=lock, condition=free),
+            revision_use(application, location, description=revision_description, now=now),
+            mark,
+            *watches_of(deployment),
+            *related,
+        ]
         try:
-            self._table.write(
-                item_put,
-                Update(group_key(application, group), set=lock, condition=free),
-                revision_use(application, location, description=revision_description, now=now),
-                mark,
-                *watches_of(deployment),
-                *self._related(root, deployment["deploymentId"]),
-            )
+            self._table.write(*writes)
         except ConditionFailedError as error:
+            if related and error.index == len(writes) - 1:
+                raise TableBusyError("The deployment that is followed up has had another follow-up.") from None
             raise self._creation_error(error, deployment) from None
         return dict(item_put.item)
-
-    def _related(self, root: str, follow_up: str) -> list[Update]:
-        if not root:
-            return []
-        name = "autoUpdateOutdatedInstancesDeploymentIds"
-        known = self.get(root).get("relatedDeployments", {})
-        links = {**known, name: [*known.get(name, ()), follow_up]}
-        return [Update(deployment_key(root), set={"relatedDeployments": links}, condition=Present())]
 
     def create_for_instance(self, deployment: Mapping[str, Any], *, key: str, after: str = "") -> Item:
         """Record a deployment that Auto Scaling started for one instance, beside whatever its group's lock is held by.
@@ -243,23 +242,17 @@ class Deployments:
                 if start is None:
                     break
 
-    def unmark(self, deployment_id: str) -> bool:
-        """Take away what a deployment that has ended, or is not there, may still hold: its mark and its group's lock.
-
-        Its end takes both away, so nothing is found but where the table was restored or changed by hand.
-
-        Returns
-        -------
-        Whether a lock was released.
-        """
-        deployment = self._table.get(deployment_key(deployment_id))
-        if deployment is not None and deployment["status"] not in TERMINAL:
-            return False
-        released = deployment is not None and self._released(deployment)
+    def unmark(self, deployment_id: str) -> None:
+        """Take away the mark of a deployment that has ended and after which nothing is left to be done."""
         self._table.write(Delete(live_key(deployment_id)))
-        return released
 
-    def _released(self, deployment: Mapping[str, Any]) -> bool:
+    def release(self, deployment: Mapping[str, Any]) -> bool:
+        """Take its group's lock away from a deployment that has ended; whether it still held it.
+
+        Its end takes it away, so nothing is found but where the table was restored or changed by hand.
+        """
+        if deployment["status"] not in TERMINAL:
+            return False
         group = group_key(deployment["applicationName"], deployment["deploymentGroupName"])
         held = Equals("live", deployment["deploymentId"])
         try:
@@ -416,6 +409,17 @@ class Deployments:
             rolls_back = rollback["deploymentId"] if rollback and holds else None
             return Finished(self.get(deployment_id), rolls_back, True)
         raise TableBusyError(f"Deployment {deployment_id} is being changed by others; it was not ended.")
+
+
+def _related(root: Item | None, follow_up: str) -> list[Update]:
+    """The write that tells a root of its follow-up: the next one after those that were read."""
+    if root is None:
+        return []
+    name, known = "autoUpdateOutdatedInstancesDeploymentIds", root.get("relatedDeployments")
+    links = {**(known or {}), name: [*(known or {}).get(name, ()), follow_up]}
+    same = Equals("relatedDeployments", known) if known else AttributeAbsent("relatedDeployments")
+    key = deployment_key(root["deploymentId"])
+    return [Update(key, set={"relatedDeployments": links}, condition=All(Present(), same))]
 
 
 def _why_not(deployment_id: str, item: Mapping[str, Any] | None, generation: int | None) -> StoreError:
