@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tidegate.course.interruptions import interruption
+from tidegate.course.interruptions import Interruption, interruption, note_told
 from tidegate.course.silence import messages, without_the_terminated
 from tidegate.course.target_rows import target_row
 from tidegate.gateways.errors import BalancerFault
@@ -43,7 +43,8 @@ def run(state: State, runtime: Runtime) -> State:
     # Before all else: what cannot be read is tried again, and the pass with it.
     # An instance that Auto Scaling holds is kept there also while a stopped deployment lets it finish.
     lost = keep_waiting(deployment, runtime, now)
-    asked_to_end = None if loaded.ledger.closing else interruption(deployment, runtime, now) or lost
+    heard = Interruption() if loaded.ledger.closing else interruption(deployment, runtime, now)
+    asked_to_end = None if loaded.ledger.closing else heard.closing or lost
     rules = runtime.settings.rules(deployment)
     flights = to_look_at(loaded.ledger, signal.changed, state["pass"], rules, now)
     roster = runtime.ledgers.roster(deployment_id) if loaded.ledger.flights else Roster()
@@ -65,8 +66,10 @@ def run(state: State, runtime: Runtime) -> State:
     )
     rows = target_rows(observed.changes, loaded.ledger, roster, deployment, runtime)
     write_rows(rows, observed.changes, loaded.ledger, deployment, runtime, now)
-    decisions = told(observed, rows, verdict, newly_closing=loaded.ledger.closing is None)
+    decisions = [heard.decision] if heard.decision else []
+    decisions += told(observed, rows, verdict, newly_closing=loaded.ledger.closing is None)
     runtime.ledgers.commit(deployment_id, generation, loaded, verdict.ledger, decisions, now)
+    note_told(deployment, heard.decision, runtime)
     runtime.signals.clear_changed(deployment_id, signal)
     return {
         **kept(state),

@@ -21,7 +21,7 @@ def run(state: State, runtime: Runtime) -> State:
     deployment = runtime.own_deployment(state)
     if deployment is None:
         return {**state, "verdict": "FENCED"}
-    if (ended := interruption(deployment, runtime, runtime.clock())) is not None:
+    if (ended := interruption(deployment, runtime, runtime.clock()).closing) is not None:
         return _finish(state, ended.code, ended.reason, status=ended.status)
     try:
         progress = provision(deployment, runtime.groups.of_deployment(deployment), runtime)

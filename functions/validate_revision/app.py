@@ -36,7 +36,7 @@ from tidegate.model.names import PAYLOADS, ecs_service_id, revision_name
 from tidegate.model.scaling import is_leaving
 from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.runtime import Runtime, State, step
-from tidegate.store.deployments import OVERVIEW
+from tidegate.store.deployment_items import OVERVIEW
 from tidegate.store.errors import DeploymentGroupNotFoundError, RevisionNotFoundError
 from tidegate.store.revisions import Revisions
 from tidegate.store.shift_targets import put_shift_target

@@ -11,7 +11,7 @@ from tests.explore.writing import Writing
 
 from tidegate.store import signals
 from tidegate.store.signals import Signals
-from tidegate.store.table import Equals, Update
+from tidegate.store.table import Equals, Present, Update
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +41,10 @@ def test_two_passes_and_an_event_with_a_death_anywhere(record_property: Told) ->
 
 def test_two_passes_and_an_event_with_a_late_run_anywhere(record_property: Told) -> None:
     explored("two passes, an event, a function taken for dead", Waking(("event",), ghosts=1), record_property)
+
+
+def test_two_executions_and_an_event_that_overtakes_or_comes_late(record_property: Told) -> None:
+    explored("a pass, the next generation's, an event", Waking(("event", "sweep")), record_property)
 
 
 @pytest.mark.parametrize("three", [("event", "event", "stop"), ("event", "event", "hint"), ("hint", "hint", "hint")])
@@ -77,13 +81,19 @@ def test_a_signal_that_reads_the_token_before_it_counts_is_found(monkeypatch: py
 
 
 def test_parking_without_a_look_at_the_count_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def park(self: Signals, deployment_id: str, token: str, seen_count: int) -> bool:
+    def park(self: Signals, deployment_id: str, token: str, **_seen: int) -> bool:
         self._table.write(Update((f"DEP#{deployment_id}", "SIGNAL"), set={"token": token}))
         return True
 
     monkeypatch.setattr(Signals, "park", park)
     with pytest.raises(LostWakeUpError):
         Waking(("event",)).explore()
+
+
+def test_parking_without_a_look_at_the_generation_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "still_live", lambda _generation: Present())
+    with pytest.raises(LostWakeUpError):
+        Waking(("hint", "sweep")).explore()
 
 
 def test_a_token_that_is_cleared_without_a_look_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

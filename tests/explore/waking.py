@@ -16,7 +16,7 @@ from tests.unit.functions.world import Account, hosts
 
 from tidegate.model.decisions import HostReport, Sight, Sighting
 from tidegate.runtime import Runtime
-from tidegate.store.errors import DeploymentCompletedError
+from tidegate.store.errors import DeploymentCompletedError, StaleGenerationError
 from tidegate.store.ledgers import StaleLedgerError
 from tidegate.store.table import Key
 
@@ -51,6 +51,7 @@ class State:
     ended: bool
     deaths: int
     ghosts: int
+    generation: int = 1
 
     def key(self) -> tuple[Any, ...]:
         """The state as a hashable value."""
@@ -58,6 +59,7 @@ class State:
         more = tuple(sorted(task.key for task in self.tasks if task.name != self.phase or task.ghost))
         own = tuple(task.key for task in self.tasks if task.name == self.phase and not task.ghost)
         head = (self.phase, self.passes, self.wait, self.answered, self.to_come, self.ended, self.deaths, self.ghosts)
+        head = (*head, self.generation)
         return table, own, more, head
 
 
@@ -70,7 +72,9 @@ class Waking:
     Parameters
     ----------
     signals : which signals come, each at any time: ``event`` (the command ended), or ``stop`` (somebody stops the
-        deployment), or ``hint`` (a signal that changes nothing). A doubled event is ``event`` twice.
+        deployment), or ``hint`` (a signal that changes nothing). A doubled event is ``event`` twice. ``sweep`` is none,
+        but comes as they do: the next generation goes on in another execution, while a function of this one may still
+        run.
     passes : how many passes are made before the exploration ends
     deaths : how many functions may die, each at any of its calls; they are tried again
     ghosts : how many passes' functions may be taken for dead and go on beside those that take their place
@@ -161,20 +165,26 @@ class Waking:
         now = replace(state, items=self.stage.save(), answered=frozenset(answered))
         if not outcome.over:
             return replace(now, tasks=(*state.tasks[:number], outcome.task, *state.tasks[number + 1 :]))
-        if task.ghost or task.name in ("event", "stop", "hint"):
+        if task.ghost or task.name in ("event", "stop", "hint", "sweep"):
             assert outcome.error is None or isinstance(outcome.error, StaleLedgerError), outcome.error
-            return replace(now, tasks=others)
+            swept = task.name == "sweep" and (outcome.result or {}).get("raised")
+            return self._taken_over(replace(now, tasks=others)) if swept else replace(now, tasks=others)
         if isinstance(outcome.error, StaleLedgerError):
             return replace(now, tasks=self._again(state, number))
         assert outcome.error is None, outcome.error
         return self._went_on(replace(now, tasks=others), task, outcome.result or {})
+
+    def _taken_over(self, state: State) -> State:
+        """The execution is gone, but for what it called last, and the next generation's begins."""
+        late = tuple(replace(task, ghost=True) if task.name == state.phase else task for task in state.tasks)
+        return self._next_pass(replace(state, tasks=late, generation=state.generation + 1))
 
     def _went_on(self, state: State, task: Task, result: Json) -> State:
         """The execution after a function that it called has answered."""
         if task.name == "evaluate":
             if result["verdict"] != "WAIT":
                 return replace(state, phase="over")
-            payload = {"deploymentId": self.deployment_id, "generation": 1, "signal": result["signal"]}
+            payload = {"deploymentId": self.deployment_id, "generation": state.generation, "signal": result["signal"]}
             payload["token"] = f"token-{state.passes}"
             return replace(state, phase="await", tasks=(*state.tasks, Task("await", tuple(payload.items()))))
         token = dict(task.payload)["token"]
@@ -184,11 +194,11 @@ class Waking:
         if state.passes == self._passes:
             return replace(state, phase="over", wait=("", 0))
         number = state.passes + 1
-        tasks = (*state.tasks, self._evaluate(number))
+        tasks = (*state.tasks, self._evaluate(number, state.generation))
         return replace(state, phase="evaluate", passes=number, wait=("", 0), tasks=tasks)
 
-    def _evaluate(self, number: int) -> Task:
-        payload = {"machineVersion": 2, "deploymentId": self.deployment_id, "generation": 1, "pass": number}
+    def _evaluate(self, number: int, generation: int = 1) -> Task:
+        payload = {"machineVersion": 2, "deploymentId": self.deployment_id, "generation": generation, "pass": number}
         return Task("evaluate", tuple(payload.items()))
 
     # --- what must hold
@@ -245,6 +255,18 @@ def _hint(payload: Json, runtime: Runtime) -> Json:
     return {"told": True}
 
 
+def _sweep(payload: Json, runtime: Runtime) -> Json:
+    """What the sweep does to a deployment without an execution."""
+    deployment_id = payload["deploymentId"]
+    loaded = runtime.ledgers.load(deployment_id)
+    assert loaded is not None
+    try:
+        runtime.ledgers.take_over(deployment_id, 1, loaded, {}, [], 0.0)
+    except StaleGenerationError:
+        return {"raised": False}
+    return {"raised": True}
+
+
 def _event(payload: Json, runtime: Runtime) -> Json:
     answer = wake_deployment.run({"Records": [{"messageId": "m", "body": EVENT}]}, runtime)
     assert not answer["batchItemFailures"]
@@ -257,4 +279,5 @@ _HANDLERS = {
     "event": _event,
     "stop": _stop,
     "hint": _hint,
+    "sweep": _sweep,
 }

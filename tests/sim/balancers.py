@@ -1,10 +1,11 @@
-"""A target group whose targets stay unhealthy or drain slowly, as the seed has it."""
+"""A target group whose targets stay unhealthy or drain slowly, as the seed has it; and the end of instances."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from tests.unit.functions.blue_green import Terminations
 from tests.unit.functions.target_groups import TargetGroup
 
 if TYPE_CHECKING:
@@ -37,3 +38,15 @@ class SimTargetGroup(TargetGroup):
                 self._world.tell(f"{each} stays unhealthy in its target group")
                 self.sick.add(each)
         super().allow(balancers, ids)
+
+
+class SimTerminations(Terminations):
+    """EC2's end of instances: who is ended is told to the watch."""
+
+    def __init__(self, world: SimWorld) -> None:
+        super().__init__(world)
+        self._world = world
+
+    def end(self, ids: Sequence[str]) -> dict[str, str]:
+        self._world.watch.terminates(ids)
+        return super().end(ids)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tests.sim.stories import Story
+from tests.sim.two_fleets import TwoFleets
 from tests.sim.watch import Violation
 
 from tidegate.model.deployment import TERMINAL
@@ -48,7 +49,7 @@ def check_end(world: SimWorld) -> None:
         _check_course(world, deployment_id, item)
         _check_history(world, deployment_id)
         _check_rollback(world, deployment_id, item)
-        if story is not None and story.two_fleets:
+        if isinstance(story, TwoFleets):
             _check_two_fleets(world, story, item)
         elif story is not None:
             _check_traffic(world, story)
@@ -118,7 +119,7 @@ def _check_rollback(world: SimWorld, deployment_id: str, item: Mapping[str, Any]
         _require(bool(links), f"{deployment_id} was to be rolled back; nothing tells what became of that")
         touched = story is not None and bool(story.sent)
         good = world.watch.good_when_ended.get(deployment_id, "")
-        if touched and good and good != item["revisionKey"] and not story.two_fleets:
+        if touched and good and good != item["revisionKey"] and not isinstance(story, TwoFleets):
             _require("rollbackDeploymentId" in links, f"{deployment_id} was to be rolled back, and was not: {links}")
 
 
@@ -176,7 +177,7 @@ def _check_traffic(world: SimWorld, story: Story) -> None:
         )
 
 
-def _check_two_fleets(world: SimWorld, story: Story, item: Mapping[str, Any]) -> None:
+def _check_two_fleets(world: SimWorld, story: TwoFleets, item: Mapping[str, Any]) -> None:
     """A blue/green deployment that succeeded has moved the traffic; its targets and counters agree."""
     deployment_id = story.deployment_id
     shown = world.statuses(deployment_id)
@@ -186,14 +187,15 @@ def _check_two_fleets(world: SimWorld, story: Story, item: Mapping[str, Any]) ->
         _require(overview == dict(Counter(shown.values())), f"{deployment_id} counts {overview}, and shows {shown}")
     if item["status"] != "Succeeded" or not story.fleet:
         return
-    gone, come = [], []
-    for target_id in story.fleet:
-        (gone if "BlockTraffic" in story.events_of(target_id) else come).append(target_id)
-    serving = world.balancer.since
-    there = [each for each in gone if each in serving and each not in story.failed and shown[each] == "Succeeded"]
-    _require(not there, f"{deployment_id} succeeded, and {there} still have traffic")
-    _require(any(each in serving for each in come), f"{deployment_id} succeeded, and nobody has the traffic")
-    for target_id in come:
+    serving = {each for each in world.balancer.since if world.balancer.is_healthy(each)}
+    there = sorted(story.takes & set(world.balancer.since) - story.failed)
+    _require(not there or story.back, f"{deployment_id} succeeded, and {there} still have traffic")
+    have = len(story.gives & serving)
+    _require(have >= story.needed, f"{deployment_id} succeeded, and {have} of {story.needed} have the traffic")
+    if story.terminate_after is not None:
+        left = sorted(story.takes - set(world.terminations.ended))
+        _require(not left, f"{deployment_id} succeeded, and {left} were not ended")
+    for target_id in story.gives:
         if shown[target_id] == "Succeeded" and not late:
             _require(target_id in story.succeeded, f"{target_id} is Succeeded, and did not come well through")
             _require(target_id in serving, f"{target_id} is Succeeded, and has no traffic")

@@ -144,6 +144,33 @@ MUTATIONS = (
         '"revisionKey": last_good["revisionKey"]',
         '"revisionKey": failed["revisionKey"]',
     ),
+    Mutation(
+        "replacement installed all at once",
+        f"{_CORE}.way:blue_green_legs",
+        'keep = (Constraint(0, green, minimum, "the replacement fleet"),)',
+        'keep = (Constraint(0, green, 0, "the replacement fleet"),)',
+    ),
+    Mutation(
+        "originals out all at once",
+        f"{_CORE}.way:blue_green_legs",
+        "Constraint(green, last, blue_minimum,",
+        "Constraint(green, last, 0,",
+    ),
+    Mutation("one original failed, and others go", f"{_CORE}.way:blue_green_legs", ", strict=True", ""),
+    Mutation("traffic moves uncalled", f"{_CORE}.way:blue_green_legs", "how.ready_wait is None", "True"),
+    Mutation("originals not kept", f"{_CORE}.way:blue_green_legs", "how.terminate_after)\n", "0)\n"),
+    Mutation(
+        "replacement without order",
+        f"{_CORE}.blue_green:plan_blue_green",
+        "key=lambda c: (origin(c, last_good), c.target_id)",
+        "key=lambda c: c.target_id",
+    ),
+    Mutation(
+        "traffic back to nobody",
+        f"{_CORE}.way:traffic_back_legs",
+        "Constraint(0, blue, max(1, blue_minimum),",
+        "Constraint(0, blue, 0,",
+    ),
     Mutation("instance lock never released", f"{_STORE}.scaled_groups:lock_released", 'remove=("live",)', "remove=()"),
     Mutation(
         "ABANDON told as CONTINUE",

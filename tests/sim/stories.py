@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +41,18 @@ def floor_of(kind: str, value: int, total: int) -> int:
     return value if kind == "HOST_COUNT" else max(0, total - value)
 
 
-def _blue_green_events(members: list[list[Any]], *, back: bool) -> dict[str, tuple[str, ...]]:
-    allow = ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
-    block = ("BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic")
-    green, blue = (block, allow) if back else ((*IN_PLACE, *allow), block)
-    return {member[0]: blue if member[4] == "Blue" else green for member in members}
+def health_of(row: Mapping[str, Any], good: str) -> int:
+    """The class in which an instance is selected, by what is noted of it (AWS: "Instance health").
+
+    Parameters
+    ----------
+    good : key of the group's last good revision
+    """
+    if not row.get("healthy"):
+        return CLASSES["unhealthy"]
+    if not row.get("revisionKey"):
+        return CLASSES["unknown"]
+    return CLASSES["current" if row["revisionKey"] == good else "old"]
 
 
 @dataclass
@@ -70,7 +77,6 @@ class Story:
     zones: dict[str, str]
     floors: dict[str, int]
     monitor: tuple[float, float]
-    events_by: dict[str, tuple[str, ...]] = field(default_factory=dict)  # in blue/green: by target
     zone_ended: dict[str, float] = field(default_factory=dict)  # when a pass saw the last target of a zone end
     out: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
@@ -103,31 +109,39 @@ class Story:
             {zone: floor_of(per_zone["type"], per_zone["value"], size) for zone, size in sizes.items()},
             (watch if first is None else float(first), watch),
         )
-        if world.scenario.blue_green:
-            story.minimum, story.zones, story.healthy = 0, {}, set()
-            story.events_by = _blue_green_events(members, back="trafficBackOf" in item)
-        elif "scaling" not in item:
-            story._check_order(item, rows, world)
+        story.begin(world, item, members, rows)
         return story
 
-    @property
-    def two_fleets(self) -> bool:
-        """Whether it is a blue/green deployment."""
-        return bool(self.events_by)
+    def begin(
+        self,
+        world: SimWorld,
+        item: Mapping[str, Any],
+        members: Sequence[Sequence[Any]],
+        rows: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """Look at the fleet that was selected: its order, and who is missing.
+
+        Parameters
+        ----------
+        members : of the roster
+        rows : what is noted of instances, by target id
+        """
+        if "scaling" not in item:
+            self._check_order(item, rows, world)
 
     def events_of(self, target_id: str) -> tuple[str, ...]:
         """All events that a target goes through, in order."""
-        return self.events_by.get(target_id, self.events)
+        return self.events
+
+    def begins_with(self, target_id: str, event: str) -> bool:
+        """Whether a target is taken out by this event; those further on are taken to the end of their way."""
+        return target_id not in self.sent
 
     def _check_order(self, item: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], world: SimWorld) -> None:
         good = (world.group().get("lastGood") or {}).get("revisionKey", "")
 
         def place(target_id: str) -> tuple[str, int, str]:
-            row = rows.get(target_id, {})
-            health = "unhealthy" if not row.get("healthy") else "unknown"
-            if row.get("healthy") and row.get("revisionKey"):
-                health = "current" if row["revisionKey"] == good else "old"
-            return self.zones.get(target_id, ""), CLASSES[health], target_id
+            return self.zones.get(target_id, ""), health_of(rows.get(target_id, {}), good), target_id
 
         wanted = sorted(self.fleet, key=place)
         assert self.fleet == wanted, f"the order of {self.deployment_id} is {self.fleet}, not {wanted}"
@@ -202,7 +216,8 @@ class Story:
         self.out.discard(target_id)
         self.failed.add(target_id)
 
-    def has_succeeded(self, target_id: str) -> None:
-        """A target came well through."""
-        self.out.discard(target_id)
-        self.succeeded.add(target_id)
+    def came_through(self, target_id: str, event: str, now: float) -> None:
+        """A target came well through its events up to this one."""
+        if event == self.events_of(target_id)[-1]:
+            self.out.discard(target_id)
+            self.succeeded.add(target_id)

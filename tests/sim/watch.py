@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tests.sim.stories import Story
+from tests.sim.two_fleets import TwoFleets
 from tests.unit.functions.machine import Execution
 from tests.unit.functions.world import RecordingTable
 
@@ -69,12 +70,17 @@ class Watch:
         if order["mode"] != "run":
             return
         sender = self._world.current[-1]
-        fresh = [each for each in target_ids if each not in story.sent]
+        first = order["events"][0]
+        fresh = [each for each in target_ids if story.begins_with(each, first)]
         if fresh and since is not None:
             what = (
                 f"{deployment_id} began {fresh} at {sender.began:.2f}, though it was to begin nothing since {since:.2f}"
             )
             self.require(sender.began <= since, 2, what)
+        if isinstance(story, TwoFleets):
+            item = self._world.table.items[f"DEP#{deployment_id}", "DEP"]
+            why = story.sent_too_early(first, self._world.cells(deployment_id), item)
+            self.require(not why, 1, f"{deployment_id}: {why}")
         for each in target_ids:
             place = (each, order["stage"])
             self.require(place not in story.commands, 4, f"{deployment_id} sent {each} '{order['stage']}' twice")
@@ -93,6 +99,9 @@ class Watch:
         if order["events"][0] == "AfterBlockTraffic" and target_id not in self._world.leaving:
             traffic = self._world.balancer.still_in((), [target_id])
             self.require(not traffic, 4, f"{target_id} was worked on while its traffic was {traffic.get(target_id)}")
+        if order["events"][0] == "AfterAllowTraffic":
+            served = self._world.balancer.is_healthy(target_id)
+            self.require(served, 4, f"{target_id} of {deployment_id} came to {order['events']} without its traffic")
         for event in order["events"]:
             why = story.event(target_id, event)
             self.require(not why, 4, f"{deployment_id}: {why}")
@@ -114,8 +123,8 @@ class Watch:
         self._world.tell(f"{target_id} ends '{order['stage']}' of {story.deployment_id}: {report.status}")
         if report.status != "Succeeded":
             story.has_failed(target_id)
-        elif order["events"][-1] == story.events_of(target_id)[-1]:
-            story.has_succeeded(target_id)
+        else:
+            story.came_through(target_id, order["events"][-1], self._world.now)
 
     def interrupted(self, target_id: str, deployment_id: str) -> None:
         """A host went down while it worked on a deployment."""
@@ -133,12 +142,24 @@ class Watch:
                 self.require(not why, 4, f"{story.deployment_id}: {why}")
 
     def blocked(self, ids: Sequence[str]) -> None:
-        """Targets of a blue/green deployment have lost their traffic: another fleet has it."""
-        stories = [story for story in self.stories.values() if story.two_fleets and story.deployment_id in self.live]
-        for story in stories:
-            others = [each for each in story.fleet if (each in self._world.greens) != (ids[0] in self._world.greens)]
-            serving = [each for each in others if each in self._world.balancer.since]
-            self.require(bool(serving), 1, f"{story.deployment_id} took the traffic from {ids}, and nobody has it")
+        """Targets have lost their traffic: in blue/green, others have it."""
+        story = self.stories.get(self._world.current[-1].deployment_id)
+        if isinstance(story, TwoFleets):
+            why = story.taken(ids, self._serving())
+            self.require(not why, 1, f"{story.deployment_id}: {why}")
+
+    def terminates(self, ids: Sequence[str]) -> None:
+        """Instances are ended by a deployment."""
+        story, balancer = self.stories.get(self._world.current[-1].deployment_id), self._world.balancer
+        self.require(isinstance(story, TwoFleets), 1, f"{ids} are ended, and not by blue/green")
+        assert isinstance(story, TwoFleets)
+        why = story.terminated(ids, balancer.since, self._serving(), self._world.now)
+        self.require(not why, 1, f"{story.deployment_id}: {why}")
+
+    def _serving(self) -> set[str]:
+        """Who is registered and healthy."""
+        balancer = self._world.balancer
+        return {each for each in balancer.since if balancer.is_healthy(each)}
 
     def alarms_read(self, states: Mapping[str, str]) -> None:
         """An alarm is in ALARM, and a function knows it."""
@@ -216,7 +237,9 @@ class Watch:
     def _ledger_changed(self, deployment_id: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> None:
         assert new is not None, "ledgers are kept"
         if old is None:
-            self.stories[deployment_id] = Story.of(self._world, deployment_id)
+            item = self._world.table.items[f"DEP#{deployment_id}", "DEP"]
+            two_fleets = "scaling" not in item and item.get("deploymentStyle", {}).get("deploymentType") == "BLUE_GREEN"
+            self.stories[deployment_id] = (TwoFleets if two_fleets else Story).of(self._world, deployment_id)
             return
         self.require(
             new["version"] == old["version"] + 1, 7, f"two passes wrote the ledger of {deployment_id} together"
@@ -239,7 +262,7 @@ class Watch:
         for position, (before, after) in enumerate(zip(old, new, strict=True)):
             if before != after and before & 0b111 in (2, 3, 4):
                 onward = before & 0b111 == 2 and after & 0b111 in (0, 1, 4)  # to the next leg of blue/green
-                if onward and self.stories[deployment_id].two_fleets:
+                if onward and isinstance(self.stories[deployment_id], TwoFleets):
                     continue
                 self.require(
                     before & 0b111 == after & 0b111, 7, f"{deployment_id}: target {position} had ended, and moved"

@@ -14,7 +14,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from tests.sim.alarms import SimAlarms
-from tests.sim.balancers import SimTargetGroup
+from tests.sim.balancers import SimTargetGroup, SimTerminations
 from tests.sim.chance import Chance
 from tests.sim.hosts import SimFleet, SimHost
 from tests.sim.ports import CALL_LASTS, EXPECTED, EXPECTED_LATE, UNFENCED, FaultyPort, Invocation, Superseded
@@ -22,7 +22,6 @@ from tests.sim.scaling import SimScaling
 from tests.sim.scenarios import HostPlan, ScalingPlan, Scenario
 from tests.sim.users import INFO, STYLE, Users
 from tests.sim.watch import Violation, Watch, WatchedTable
-from tests.unit.functions.blue_green import Terminations
 from tests.unit.functions.machine import Execution, Json, Killed, StepError, Walk
 from tests.unit.functions.scaling_groups import GROUP_ID, put_hooks
 from tests.unit.functions.world import START, Account
@@ -94,7 +93,8 @@ class SimWorld(Account):
         self._known_health()
         self.table.watch = self.watch
         self.alarms = SimAlarms(self)
-        self.ports |= {"terminations": Terminations(self)}
+        self.terminations = SimTerminations(self)
+        self.ports |= {"terminations": self.terminations}
         self.runtime = self._runtime(lambda name, port: FaultyPort(self, name, port))
         vars(self.runtime)["balancers"] = FaultyPort(self, "balancers", self.balancer)
         self.runtime.clock = lambda: self._known_or(lambda: self.now)

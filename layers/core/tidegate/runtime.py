@@ -22,6 +22,7 @@ from tidegate.store.deployments import Deployments
 from tidegate.store.errors import StaleGenerationError
 from tidegate.store.groups import Groups
 from tidegate.store.ledgers import Ledgers
+from tidegate.store.live_marks import LiveMarks
 from tidegate.store.scaled_groups import ScaledGroups
 from tidegate.store.signals import Signals
 from tidegate.store.table import Table
@@ -116,6 +117,11 @@ class Runtime:
     def deployments(self) -> Deployments:
         """Deployments."""
         return Deployments(self.table)
+
+    @cached_property
+    def live_marks(self) -> LiveMarks:
+        """Marks of live deployments."""
+        return LiveMarks(self.table)
 
     @cached_property
     def groups(self) -> Groups:

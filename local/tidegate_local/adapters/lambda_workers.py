@@ -21,7 +21,6 @@ from tidegate_local.adapters.worker_process import Function, WorkerProcess
 from tidegate_local.counters import Counters
 from tidegate_local.faults import Faults
 from tidegate_local.policy.evaluate import Statement
-from tidegate_local.worker import KILLED_BY_FAULT
 
 #: Parallel workers a function at most; further calls wait their turn, as under a reserved concurrency.
 MAX_WORKERS = 2
@@ -191,6 +190,8 @@ class LambdaWorkers:
             answer = process.receive(until) if sent else None
             while answer is not None and "result" not in answer and "failure" not in answer:
                 self._counters.add_all(answer.get("counts", {}), function.logical_id)
+                if "killed" in answer:
+                    self._faults.killed()
                 answer = process.receive(until)
         except TimeoutError:
             process.kill()
@@ -213,8 +214,6 @@ class LambdaWorkers:
 
     def _died(self, pool: _Pool, process: WorkerProcess, request_id: str) -> Result:
         status = self._discard(pool, process)
-        if status == KILLED_BY_FAULT:
-            self._faults.killed()
         how = f"signal: {-status}" if status < 0 else f"exit status {status}"
         return _failure("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {how}")
 

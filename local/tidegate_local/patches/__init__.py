@@ -20,6 +20,7 @@ def install() -> None:
         cloudwatch,
         dynamodb,
         dynamodb_streams,
+        quicker,
         s3,
         server,
         stepfunctions,
@@ -35,6 +36,7 @@ def install() -> None:
     cloudwatch.install()
     sts.install()
     server.install()
+    quicker.install()
     # moto logs a Python dump of every failed state; werkzeug a line for every request.
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

@@ -11,8 +11,8 @@ import pytest
 from tidegate.model.names import revision_key
 from tidegate.store.alarm_watches import AlarmWatches
 from tidegate.store.applications import Applications
-from tidegate.store.deployment_items import follow_up_deployment
-from tidegate.store.deployments import OVERVIEW, Deployments, Finished, rollback_deployment
+from tidegate.store.deployment_items import OVERVIEW, follow_up_deployment, rollback_deployment
+from tidegate.store.deployments import Deployments, Finished
 from tidegate.store.errors import (
     DeploymentCompletedError,
     DeploymentExistsError,
@@ -26,7 +26,7 @@ from tidegate.store.errors import (
 from tidegate.store.groups import Groups
 from tidegate.store.revisions import Revisions
 from tidegate.store.scaled_groups import ScaledGroups
-from tidegate.store.table import Item, Put, Table, Update, Write
+from tidegate.store.table import Item, Table, Write
 
 V1 = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "v1", "bundleType": "zip"}}
 V2 = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "v2", "bundleType": "zip"}}
@@ -334,49 +334,6 @@ def test_a_deployment_whose_group_is_gone_stops_watching_too(store: Deployments,
 
 
 # --- marks of live deployments
-
-
-def marked(store: Deployments, after: str = "d-") -> list[str]:
-    return [each for page in store.live_ids(after) for each in page]
-
-
-def test_a_deployment_is_marked_until_what_follows_its_end_is_done(store: Deployments) -> None:
-    first = store.create(attributes(1.0), revision_description="")["deploymentId"]
-    assert marked(store) == [first]
-    store.finish(first, status="Succeeded", now=2.0)
-    assert marked(store) == [first]
-    store.unmark(first)
-    store.unmark(first)
-    assert marked(store) == []
-    failed = store.create(attributes(3.0, V2), revision_description="")
-    back = rollback_deployment(failed, {"location": V1, "revisionKey": revision_key(V1)}, deployment_id="d-back", now=4)
-    store.finish(failed["deploymentId"], status="Failed", now=4.0, rollback=back)
-    store.unmark(failed["deploymentId"])
-    assert marked(store) == ["d-back"], "in the transaction that passes the lock"
-
-
-def test_a_deployment_that_is_refused_leaves_no_mark(store: Deployments) -> None:
-    first = store.create(attributes(1.0), revision_description="")["deploymentId"]
-    with pytest.raises(DeploymentGroupBusyError):
-        store.create(attributes(2.0), revision_description="")
-    assert marked(store) == [first]
-
-
-def test_marks_are_listed_once_whatever_the_beginning(store: Deployments, table: Table) -> None:
-    ids = [f"d-{n:09d}" for n in range(900000001, 900000251)]
-    table.write_many([Put({"PK": "LIVE", "SK": each, "createTime": 1.0}) for each in ids])
-    for after in ("d-", ids[0], ids[100], ids[-1], "d-ZZZZZZZZZ", "d-900000100+"):
-        assert sorted(marked(store, after)) == ids
-    assert marked(store, ids[100])[:2] == ids[101:103]
-
-
-def test_a_lock_that_an_ended_deployment_still_holds_is_taken_away(store: Deployments, table: Table) -> None:
-    first = store.create(attributes(1.0), revision_description="")["deploymentId"]
-    assert not store.release(store.get(first)), "it is live"
-    table.write(Update((f"DEP#{first}", "DEP"), set={"status": "Failed"}))
-    assert store.release(store.get(first))
-    assert "live" not in Groups(table).get("shop", "prod")
-    assert not store.release(store.get(first)), "there is nothing left"
 
 
 # --- deployments of one instance that Auto Scaling starts, and follow-ups

@@ -138,16 +138,24 @@ def test_calls_are_counted(cloud):
     assert cloud.local("calls")[1]["byFunction"] == {}
 
 
-def test_a_worker_can_be_killed_after_a_call(cloud):
+@pytest.mark.parametrize(("moment", "done"), [("before", False), ("after", True)])
+def test_a_worker_can_be_killed_around_a_call_as_by_kill_9(cloud, moment, done):
     key = uuid.uuid4().hex
-    cloud.faults(kill={"function": "WorkFunction", "after": "dynamodb:PutItem", "times": 1})
+    cloud.faults(kill={"function": "WorkFunction", moment: "dynamodb:PutItem", "times": 1})
     answer, error = cloud.invoke("WorkName", {"do": "put", "key": key})
     assert error == "Unhandled"
     assert answer["errorType"] == "Runtime.ExitError"
+    assert answer["errorMessage"].endswith("Runtime exited with error: signal: 9")
     item = cloud.client("dynamodb").get_item(TableName=cloud.out("TableName"), Key={"PK": {"S": key}, "SK": {"S": "-"}})
-    assert "Item" in item
+    assert ("Item" in item) == done
     assert cloud.local("faults")[1]["kill"]["times"] == 0
     assert cloud.invoke("WorkName", {"do": "put", "key": key})[1] is None
+
+
+def test_a_worker_that_dies_by_itself_uses_up_no_kill(cloud):
+    cloud.faults(kill={"function": "WorkFunction", "after": "dynamodb:PutItem", "times": 1})
+    assert cloud.invoke("WorkName", {"do": "die"})[0]["errorMessage"].endswith("exit status 3")
+    assert cloud.local("faults")[1]["kill"]["times"] == 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.api.world import ROLE, World, s3, target_item
 
 from tidegate.model.names import revision_key
-from tidegate.store.deployments import OVERVIEW, with_keys
+from tidegate.store.deployment_items import OVERVIEW, with_keys
 from tidegate.store.memory import MemoryTable
 from tidegate.store.table import Put
 

@@ -166,6 +166,51 @@ def test_whoever_asks_for_it_goes_on_without_knowing(fault: GatewayError) -> Non
     account, deployed = watching(alarms=IGNORING)
     account.alarms.fault = fault
     assert ended(account, deployed)[0] == "Succeeded"
+    passes = account.path(deployed).count("EvaluateHealth")
+    assert len(account.alarms.looks) == passes > 2
+    (reason,) = told_unread(account, deployed)
+    assert str(fault) in reason
+    assert "ignorePollAlarmFailure" in reason
+
+
+def test_each_cause_is_told_once_however_it_is_worded_and_however_often_it_comes_back() -> None:
+    account, deployed = watching(alarms=IGNORING)
+    for host in account.hosts.values():
+        host.takes = 100
+    begun = account.now
+
+    def blinded(after: float, fault: GatewayError | None) -> None:
+        account.clock.at(begun + after, lambda: setattr(account.alarms, "fault", fault))
+
+    for turn, after in enumerate(range(5, 200, 20)):
+        blinded(after, ThrottledError(f"request {turn}: Rate exceeded"))
+        blinded(after + 15, None)
+    blinded(150, DeniedError("not authorized"))
+    assert ended(account, deployed)[0] == "Succeeded"
+    first, second = told_unread(account, deployed)
+    assert "request 0: Rate exceeded" in first
+    assert "not authorized" in second
+
+
+def test_who_dies_after_the_history_was_written_does_not_go_on_unsaid() -> None:
+    account, deployed = watching(alarms=IGNORING)
+    account.alarms.fault = FAULTS[0]
+    amend, died = account.runtime.deployments.amend, list[str]()
+
+    def dying(deployment_id: str, changes: dict[str, Any], **more: Any) -> Any:
+        if "alarmsUnread" in changes and not died:
+            died.append(deployment_id)
+            raise TimeoutError
+        return amend(deployment_id, changes, **more)
+
+    account.runtime.deployments.amend = dying  # type: ignore[method-assign, assignment]
+    assert ended(account, deployed)[0] == "Succeeded"
+    assert (len(died), len(told_unread(account, deployed))) == (1, 2)
+
+
+def told_unread(account: Account, deployed: str) -> list[str]:
+    """What the history says of alarms that could not be read."""
+    return [each["reason"] for each in account.decisions(deployed) if each["code"] == "ALARMS_UNREAD"]
 
 
 def test_an_alarm_that_does_not_exist_cannot_be_read() -> None:

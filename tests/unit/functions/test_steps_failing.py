@@ -11,7 +11,7 @@ from tests.unit.functions.world import Account, hosts
 
 from tidegate.gateways.errors import DeniedError, LimitReachedError, ResourceMissingError, ThrottledError
 from tidegate.gateways.service_roles import RoleMissingError, RolePermissionsError
-from tidegate.store.deployments import deployment_key
+from tidegate.store.deployment_items import deployment_key
 from tidegate.store.table import Delete, Update
 
 HALF = ("FLEET_PERCENT", 50)

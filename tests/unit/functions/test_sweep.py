@@ -17,7 +17,7 @@ from tests.unit.functions.world import Account, hosts
 from tidegate.gateways.errors import ThrottledError
 from tidegate.rollout.revival import MOST_REVIVALS
 from tidegate.runtime import Runtime
-from tidegate.store.deployments import deployment_key
+from tidegate.store.deployment_items import deployment_key, live_key
 from tidegate.store.groups import group_key
 from tidegate.store.table import Delete, Update
 
@@ -359,6 +359,16 @@ def test_every_page_of_live_deployments_is_swept() -> None:
     account = many_live(230)
     assert account.sweep()["deployments"] == {"revived": 230}
     assert live(account) == set()
+
+
+def test_a_deployment_of_a_release_that_set_no_marks_is_found_once() -> None:
+    account = many_live(3)
+    unmarked = {"d-000000001", "d-000000003"}
+    for each in unmarked:
+        account.table.write(Delete(live_key(each)))
+    assert account.sweep()["deployments"] == {"marked": 2, "revived": 3}
+    assert live(account) == set()
+    assert "marked" not in account.sweep()["deployments"]
 
 
 def test_what_time_does_not_allow_is_left_to_the_next_sweep() -> None:

@@ -88,16 +88,31 @@ def test_a_command_that_ends_just_after_it_was_looked_at_is_not_waited_for(monke
 
 def test_parking_answers_its_own_token_when_the_count_moved_on() -> None:
     account = Account(hosts(1))
+    deployed = account.deploy("v1.zip")
     woken: list[str] = []
     account.wake = woken.append  # type: ignore[method-assign]
-    state = {"deploymentId": "d-1", "generation": 1, "signal": 0, "token": "t-1"}
+    state = {"deploymentId": deployed, "generation": 1, "signal": 0, "token": "t-1"}
     assert await_progress.run(state, account.runtime)["verdict"] == "PARKED"
     assert woken == []
-    account.runtime.signals.signal("d-1")
+    account.runtime.signals.signal(deployed)
     assert woken == ["t-1"]
     assert await_progress.run({**state, "token": "t-2"}, account.runtime)["verdict"] == "WOKEN"
     assert woken == ["t-1", "t-2"]
     assert await_progress.run({**state, "token": "t-3", "signal": 1}, account.runtime)["verdict"] == "PARKED"
+
+
+def test_an_overtaken_execution_leaves_its_successors_token_parked_and_ends() -> None:
+    account = Account(hosts(1))
+    deployed = account.deploy("v1.zip")
+    woken: list[str] = []
+    account.wake = woken.append  # type: ignore[method-assign]
+    account.runtime.deployments.amend(deployed, {"generation": 2}, generation=1)
+    state = {"deploymentId": deployed, "generation": 2, "signal": 0, "token": "t-2"}
+    await_progress.run(state, account.runtime)
+    late = await_progress.run({**state, "generation": 1, "token": "t-1"}, account.runtime)
+    assert (late["verdict"], woken) == ("WOKEN", ["t-1"])
+    account.runtime.signals.signal(deployed)
+    assert woken == ["t-1", "t-2"]
 
 
 def test_ended_commands_become_one_signal_a_deployment() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tidegate.store.memory import MemoryTable
 from tidegate.store.signals import Signal, Signals
-from tidegate.store.table import Table, Update
+from tidegate.store.table import Put, Table, Update
 
 
 class Waker:
@@ -27,6 +27,21 @@ def waker() -> Waker:
     return Waker()
 
 
+def park(signals: Signals, token: str, seen_count: int, generation: int = 1) -> bool:
+    return signals.park("d-1", token, generation=generation, seen_count=seen_count)
+
+
+def made(table: Table, **more: object) -> Table:
+    """The table with the deployment in it."""
+    table.write(Put({"PK": "DEP#d-1", "SK": "DEP", "status": "InProgress", "generation": 1, **more}))
+    return table
+
+
+@pytest.fixture
+def signals(table: Table, waker: Waker) -> Signals:
+    return Signals(made(table), waker)
+
+
 def token(table: Table) -> str | None:
     return (table.get(("DEP#d-1", "SIGNAL")) or {}).get("token")
 
@@ -35,33 +50,42 @@ def test_nothing_has_happened_yet(table: Table, waker: Waker) -> None:
     assert Signals(table, waker).read("d-1") == Signal(0, frozenset())
 
 
-def test_a_parked_deployment_is_woken_once_and_its_token_taken_away(table: Table, waker: Waker) -> None:
-    signals = Signals(table, waker)
-    assert signals.park("d-1", "t-1", 0)
+def test_a_parked_deployment_is_woken_once_and_its_token_taken_away(
+    signals: Signals, table: Table, waker: Waker
+) -> None:
+    assert park(signals, "t-1", 0)
     signals.signal("d-1", ["c-1", "c-2"])
     signals.signal("d-1", ["c-3"])
     assert (waker.woken, token(table)) == (["t-1"], None)
     assert signals.read("d-1") == Signal(2, frozenset({"c-1", "c-2", "c-3"}))
 
 
-def test_parking_is_refused_after_a_signal_that_the_pass_has_not_seen(table: Table, waker: Waker) -> None:
-    signals = Signals(table, waker)
+def test_parking_is_refused_after_a_signal_that_the_pass_has_not_seen(signals: Signals, table: Table) -> None:
     signals.signal("d-1")
-    assert not signals.park("d-1", "t-1", 0)
+    assert not park(signals, "t-1", 0)
     assert token(table) is None
-    assert signals.park("d-1", "t-1", 1)
+    assert park(signals, "t-1", 1)
 
 
-def test_a_later_token_takes_the_place_of_an_earlier_one(table: Table, waker: Waker) -> None:
-    signals = Signals(table, waker)
-    signals.park("d-1", "t-1", 0)
-    signals.park("d-1", "t-2", 0)
+def test_a_later_token_takes_the_place_of_an_earlier_one(signals: Signals, waker: Waker) -> None:
+    park(signals, "t-1", 0)
+    park(signals, "t-2", 0)
     signals.signal("d-1")
     assert waker.woken == ["t-2"]
 
 
-def test_only_what_was_seen_is_forgotten(table: Table, waker: Waker) -> None:
-    signals = Signals(table, waker)
+@pytest.mark.parametrize("now", [{"generation": 2}, {"status": "Stopped"}], ids=["overtaken", "ended"])
+def test_parking_is_refused_to_an_execution_whose_deployment_is_no_longer_its_own(
+    now: dict[str, object], table: Table, waker: Waker
+) -> None:
+    signals = Signals(made(table, **now), waker)
+    if "generation" in now:
+        assert park(signals, "t-2", 0, generation=2)
+    assert not park(signals, "t-1", 0)
+    assert token(table) == ("t-2" if "generation" in now else None)
+
+
+def test_only_what_was_seen_is_forgotten(signals: Signals) -> None:
     signals.signal("d-1", ["c-1"])
     seen = signals.read("d-1")
     signals.signal("d-1", ["c-1"])  # another host of the same command
@@ -72,15 +96,15 @@ def test_only_what_was_seen_is_forgotten(table: Table, waker: Waker) -> None:
 
 
 def test_a_deployment_that_parked_again_keeps_its_new_token(waker: Waker) -> None:
-    table = MemoryTable()
+    table = made(MemoryTable())
 
     class ParksAgain(Waker):
         def wake(self, token: str) -> None:
             super().wake(token)
-            signals.park("d-1", "t-2", signals.read("d-1").count)
+            park(signals, "t-2", signals.read("d-1").count)
 
     signals = Signals(table, ParksAgain())
-    signals.park("d-1", "t-1", 0)
+    park(signals, "t-1", 0)
     signals.signal("d-1")
     assert token(table) == "t-2"
 
@@ -128,7 +152,7 @@ def passing(table: MemoryTable, woken: list[str], looks: list[int], clock: Itera
     seen = signals.read("d-1").count
     looks.append(next(clock))
     yield
-    if not signals.park("d-1", "t-1", seen):
+    if not park(signals, "t-1", seen):
         woken.append("t-1")
     yield
 
@@ -137,7 +161,7 @@ def test_in_every_order_a_signal_is_either_seen_or_answers_the_token() -> None:
     orders = set(itertools.permutations("aaabbbpp"))
     assert len(orders) == 560
     for order in orders:
-        table, woken, looks = MemoryTable(), [], []
+        table, woken, looks = made(MemoryTable()), [], []
         clock = itertools.count()
         actors = {
             "a": signalling(table, woken),

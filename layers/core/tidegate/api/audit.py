@@ -17,7 +17,7 @@ from botocore.model import OperationModel
 
 from tidegate.api.services import Services
 from tidegate.store.changes import change_item
-from tidegate.store.deployments import deployment_key
+from tidegate.store.deployment_items import deployment_key
 from tidegate.store.table import Cursor, Delete, Item, Key, Page, Put, Table, Update, Write
 
 #: Longest text of a parameter that is kept.

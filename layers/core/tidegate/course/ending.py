@@ -19,7 +19,8 @@ from tidegate.rollout import RollbackPlan, plan_rollback
 from tidegate.rollout.blue_green import Traffic, traffic_of
 from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.scaling.process_suspension import resume_processes
-from tidegate.store.deployments import Finished, rollback_deployment, traffic_back_deployment
+from tidegate.store.deployment_items import rollback_deployment, traffic_back_deployment
+from tidegate.store.deployments import Finished
 from tidegate.store.errors import DeploymentGroupNotFoundError
 from tidegate.store.ledgers import Loaded, number_decisions
 from tidegate.store.targets import TargetRow

@@ -28,12 +28,14 @@ def sweep_live_deployments(runtime: Runtime, until: float) -> Counter[str]:
 
     Returns
     -------
-    How many there were of each: ``running``, ``revived``, ``given up``, ``ended`` (what follows its end was left to
-    do), ``released`` (ended, and still held its group's lock), ``taken`` (somebody else was faster), ``failing``, and
-    ``left`` where time ran out.
+    How many there were of each: ``marked`` (made by a release that set no marks), ``running``, ``revived``,
+    ``given up``, ``ended`` (what follows its end was left to do), ``released`` (ended, and still held its group's
+    lock), ``taken`` (somebody else was faster), ``failing``, and ``left`` where time ran out.
     """
     found = Counter[str]()
-    for ids in runtime.deployments.live_ids(after=runtime.new_deployment_id()):
+    if marked := _caught_up(runtime, (runtime.clock() + until) / 2):
+        found["marked"] = marked
+    for ids in runtime.live_marks.ids(after=runtime.new_deployment_id()):
         deployments = {item["deploymentId"]: item for item in runtime.deployments.get_many(ids)}
         for deployment_id in ids:
             if runtime.clock() > until:
@@ -43,10 +45,18 @@ def sweep_live_deployments(runtime: Runtime, until: float) -> Counter[str]:
     return found
 
 
+def _caught_up(runtime: Runtime, until: float) -> int:
+    """Mark deployments that were live before there were marks; once all were, this is one read a sweep."""
+    marked = 0
+    while runtime.clock() <= until and (more := runtime.live_marks.catch_up()) is not None:
+        marked += more
+    return marked
+
+
 def _looked_after(deployment_id: str, deployment: Mapping[str, Any] | None, runtime: Runtime) -> str:
     try:
         if deployment is None:
-            runtime.deployments.unmark(deployment_id)
+            runtime.live_marks.remove(deployment_id)
             return "ended"
         if deployment["status"] in TERMINAL:
             return _end_completed(deployment, runtime)
@@ -61,7 +71,7 @@ def _looked_after(deployment_id: str, deployment: Mapping[str, Any] | None, runt
 
 def _end_completed(deployment: Mapping[str, Any], runtime: Runtime) -> str:
     """Do what follows the end of a deployment, where its execution died before it could."""
-    released = runtime.deployments.release(deployment)
+    released = runtime.live_marks.release(deployment)
     rollback_id = deployment.get("rollback", {}).get("rollbackDeploymentId")
     _start(what_follows(deployment, rollback_id, runtime), runtime)
     return "released" if released else "ended"

@@ -25,8 +25,8 @@ class VerdictKind(StrEnum):
 class Decision:
     """A verdict, a batch or a step, as kept in the deployment's history.
 
-    ``kind`` names what was decided: ``Plan``, ``Batch``, ``Verdict``, ``Target``, ``Revival``, ``Finish`` or
-    ``Rollback``.
+    ``kind`` names what was decided: ``Plan``, ``Batch``, ``Verdict``, ``Target``, ``Alarms``, ``Revival``,
+    ``Resume``, ``Finish`` or ``Rollback``.
     ``code`` is a constant for machines, ``reason`` a sentence for people.
     """
 

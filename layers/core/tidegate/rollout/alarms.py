@@ -7,9 +7,10 @@ deployment does not go on blind.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from tidegate.model.decisions import Decision
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.ledger import Closing
 
@@ -65,6 +66,24 @@ def unread(why: str) -> str:
         f"The state of the deployment's alarms cannot be read: {why.rstrip('.')}. Mend that, or set "
         "'ignorePollAlarmFailure' in the alarm configuration to go on without knowing."
     )
+
+
+def going_on_unread(why: str, cause: str, told: Collection[str]) -> Decision | None:
+    """What the history says of a deployment that goes on although its alarms cannot be read.
+
+    Parameters
+    ----------
+    why : what stands in the way; it may be worded differently each time
+    cause : a constant for it
+    told : the causes that the history tells of already; None is returned for these
+    """
+    if cause in told:
+        return None
+    reason = (
+        f"The state of the deployment's alarms cannot be read: {why.rstrip('.')}. It goes on without knowing, since "
+        "'ignorePollAlarmFailure' is set."
+    )
+    return Decision("Alarms", "ALARMS_UNREAD", reason, {"cause": cause})
 
 
 def missing_alarms(names: Sequence[str], states: Mapping[str, str]) -> str:

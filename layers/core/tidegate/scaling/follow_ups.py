@@ -35,7 +35,7 @@ def what_follows(ended: Mapping[str, Any], rollback_id: str | None, runtime: Run
     Repeating it makes nothing twice.
     """
     found = rollback_id or _follow_up(ended, runtime)
-    runtime.deployments.unmark(ended["deploymentId"])
+    runtime.live_marks.remove(ended["deploymentId"])
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tidegate.model.deployment import FOLLOW_UP_CREATOR, ROLLBACK_CREATOR
 from tidegate.model.names import DEFAULT_CONFIGS
-from tidegate.store.table import Absent, All, Condition, Equals, Item, Key, OneOf, Put, sort_time
+from tidegate.store.table import All, Condition, Equals, Item, Key, OneOf, sort_time
 
 LIVE_STATUSES: Final = ("Created", "Queued", "InProgress", "Baking", "Ready")
 OVERVIEW: Final = ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready")
@@ -19,18 +19,14 @@ def deployment_key(deployment_id: str) -> Key:
 
 
 def live_key(deployment_id: str) -> Key:
-    """Key of the mark that a deployment is live, or that what follows its end is still to be done.
-
-    It is what the sweep reads, so that it finds those without an execution.
-    """
+    """Key of the mark that a deployment is live: what the sweep reads, so that it finds those without an execution."""
     return "LIVE", deployment_id
 
 
-def made(deployment: Mapping[str, Any]) -> list[Put]:
-    """The writes of a new deployment: its item, which must be absent, and its mark."""
-    item = with_keys(deployment)
-    pk, sk = live_key(item["deploymentId"])
-    return [Put(item, Absent()), Put({"PK": pk, "SK": sk, "createTime": item["createTime"]})]
+def live_mark(deployment: Mapping[str, Any]) -> Item:
+    """The mark of a live deployment."""
+    pk, sk = live_key(deployment["deploymentId"])
+    return {"PK": pk, "SK": sk, "createTime": deployment["createTime"]}
 
 
 def with_keys(deployment: Mapping[str, Any]) -> Item:

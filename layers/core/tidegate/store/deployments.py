@@ -2,72 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tidegate.model.deployment import TERMINAL, TERMINATION_WAIT_STARTED
 from tidegate.model.legs import WaitKind
-from tidegate.store.alarm_watches import watches_of
-from tidegate.store.deployment_items import (
-    LIVE_STATUSES,
-    OVERVIEW,
-    deployment_key,
-    last_info,
-    live_key,
-    made,
-    rollback_deployment,
-    still_live,
-    traffic_back_deployment,
-    with_keys,
-)
+from tidegate.store.beginnings import beginning, beginning_for_instance, why_not_begun, why_not_begun_for_instance
+from tidegate.store.deployment_items import LIVE_STATUSES, deployment_key, still_live, with_keys
 from tidegate.store.endings import Ending
 from tidegate.store.errors import (
     ConditionFailedError,
     DeploymentCompletedError,
-    DeploymentExistsError,
-    DeploymentGroupBusyError,
-    DeploymentGroupNotFoundError,
     DeploymentNotFoundError,
-    InstanceBusyError,
     NotWaitingError,
     StaleGenerationError,
     StoreError,
     TableBusyError,
 )
 from tidegate.store.groups import group_key
-from tidegate.store.revisions import revision_use
-from tidegate.store.scaled_groups import lock_taken
-from tidegate.store.table import (
-    All,
-    AttributeAbsent,
-    Check,
-    Cursor,
-    Delete,
-    Equals,
-    Item,
-    OneOf,
-    Page,
-    Present,
-    Table,
-    Update,
-    Write,
-    sort_time,
-)
-
-__all__ = [
-    "LIVE_STATUSES",
-    "OVERVIEW",
-    "Deployments",
-    "Finished",
-    "deployment_key",
-    "rollback_deployment",
-    "traffic_back_deployment",
-    "with_keys",
-]
+from tidegate.store.table import All, Cursor, Equals, Item, OneOf, Page, Table, Update, sort_time
 
 _TRIES: Final = 5
-_LIVE_PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,27 +76,12 @@ class Deployments:
         TableBusyError
             The root has had another follow-up since it was read.
         """
-        application, group = deployment["applicationName"], deployment["deploymentGroupName"]
-        (item_put, mark), now = made(deployment), deployment["createTime"]
         location = registered_as or deployment["location"]
-        free = All(Equals("deploymentGroupId", deployment["deploymentGroupId"]), AttributeAbsent("live"))
-        lock = {"live": deployment["deploymentId"], "lastAttempted": last_info(deployment)}
-        related = _related(root, deployment["deploymentId"])
-        writes: list[Write] = [
-            item_put,
-            Update(group_key(application, group), set=lock, condition=free),
-            revision_use(application, location, description=revision_description, now=now),
-            mark,
-            *watches_of(deployment),
-            *related,
-        ]
         try:
-            self._table.write(*writes)
+            self._table.write(*beginning(deployment, location, revision_description, root))
         except ConditionFailedError as error:
-            if related and error.index == len(writes) - 1:
-                raise TableBusyError("The deployment that is followed up has had another follow-up.") from None
-            raise self._creation_error(error, deployment) from None
-        return dict(item_put.item)
+            raise why_not_begun(error, deployment) from None
+        return with_keys(deployment)
 
     def create_for_instance(self, deployment: Mapping[str, Any], *, key: str, after: str = "") -> Item:
         """Record a deployment that Auto Scaling started for one instance, beside whatever its group's lock is held by.
@@ -160,33 +101,11 @@ class Deployments:
         InstanceBusyError
             Another deployment of the group holds the instance's lock, or has held it since it was read.
         """
-        application, group = deployment["applicationName"], deployment["deploymentGroupName"]
-        (item, mark), now = made(deployment), deployment["createTime"]
-        same = Equals("deploymentGroupId", deployment["deploymentGroupId"])
-        described = f"Registered by deployment {deployment['deploymentId']}"
         try:
-            self._table.write(
-                item,
-                Check(group_key(application, group), same),
-                lock_taken(deployment, key, after),
-                revision_use(application, deployment["location"], description=described, now=now),
-                mark,
-            )
+            self._table.write(*beginning_for_instance(deployment, key=key, after=after))
         except ConditionFailedError as error:
-            if error.index == 0:
-                raise DeploymentExistsError(deployment["deploymentId"]) from None
-            if error.index == 2:
-                raise InstanceBusyError(deployment["scaling"]["instanceId"]) from None
-            raise DeploymentGroupNotFoundError(application, group) from None
-        return dict(item.item)
-
-    def _creation_error(self, error: ConditionFailedError, deployment: Mapping[str, Any]) -> StoreError:
-        application, group = deployment["applicationName"], deployment["deploymentGroupName"]
-        if error.index == 0:
-            return DeploymentExistsError(deployment["deploymentId"])
-        if error.item and error.item.get("deploymentGroupId") == deployment["deploymentGroupId"]:
-            return DeploymentGroupBusyError(group, error.item["live"])
-        return DeploymentGroupNotFoundError(application, group)
+            raise why_not_begun_for_instance(error, deployment) from None
+        return with_keys(deployment)
 
     def get(self, deployment_id: str) -> Item:
         """Read a deployment.
@@ -226,40 +145,6 @@ class Deployments:
         # "$" follows "#": the id behind the time is included.
         span = (sort_time(earliest or 0), sort_time(99999999999.999 if latest is None else latest) + "$")
         return self._table.query(pk, between=span, index=index, descending=True, limit=limit, start=start)
-
-    def live_ids(self, after: str) -> Iterator[list[str]]:
-        """Pages of the ids of all live deployments, those behind ``after`` first.
-
-        Whoever does not come to the end of them begins elsewhere the next time.
-        """
-        pk = live_key("")[0]
-        for span in ((after + "!", "~"), ("!", after)):
-            start: Cursor | None = None
-            while True:
-                page = self._table.query(pk, between=span, limit=_LIVE_PAGE, start=start)
-                yield [item["SK"] for item in page.items]
-                start = page.next
-                if start is None:
-                    break
-
-    def unmark(self, deployment_id: str) -> None:
-        """Take away the mark of a deployment that has ended and after which nothing is left to be done."""
-        self._table.write(Delete(live_key(deployment_id)))
-
-    def release(self, deployment: Mapping[str, Any]) -> bool:
-        """Take its group's lock away from a deployment that has ended; whether it still held it.
-
-        Its end takes it away, so nothing is found but where the table was restored or changed by hand.
-        """
-        if deployment["status"] not in TERMINAL:
-            return False
-        group = group_key(deployment["applicationName"], deployment["deploymentGroupName"])
-        held = Equals("live", deployment["deploymentId"])
-        try:
-            self._table.write(Update(group, remove=("live",), condition=held))
-        except ConditionFailedError:
-            return False
-        return True
 
     def request_stop(self, deployment_id: str, *, now: float, auto_rollback: bool | None, by: str) -> Item:
         """Record that the deployment is to stop. The first request counts; more of them change nothing.
@@ -409,17 +294,6 @@ class Deployments:
             rolls_back = rollback["deploymentId"] if rollback and holds else None
             return Finished(self.get(deployment_id), rolls_back, True)
         raise TableBusyError(f"Deployment {deployment_id} is being changed by others; it was not ended.")
-
-
-def _related(root: Item | None, follow_up: str) -> list[Update]:
-    """The write that tells a root of its follow-up: the next one after those that were read."""
-    if root is None:
-        return []
-    name, known = "autoUpdateOutdatedInstancesDeploymentIds", root.get("relatedDeployments")
-    links = {**(known or {}), name: [*(known or {}).get(name, ()), follow_up]}
-    same = Equals("relatedDeployments", known) if known else AttributeAbsent("relatedDeployments")
-    key = deployment_key(root["deploymentId"])
-    return [Update(key, set={"relatedDeployments": links}, condition=All(Present(), same))]
 
 
 def _why_not(deployment_id: str, item: Mapping[str, Any] | None, generation: int | None) -> StoreError:

@@ -10,7 +10,8 @@ from tidegate.model.deployment import RESTART
 from tidegate.model.names import revision_key
 from tidegate.model.selection import INSTANCE_SELECTORS, selectors_of
 from tidegate.store.alarm_watches import watches_ended
-from tidegate.store.deployment_items import deployment_key, last_info, made, still_live
+from tidegate.store.beginnings import made
+from tidegate.store.deployment_items import deployment_key, last_info, still_live
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
 from tidegate.store.scaled_groups import SCALING_ATTRIBUTES, lock_released, scaled

@@ -3,6 +3,7 @@
 The order of steps makes waking race-free: a signal first raises the count, then reads the token, sends it, and only
 then takes it away; parking succeeds only while the count is the one that the pass began with. So a signal
 that comes between a pass's look and its parking is never lost: the parking fails, and the token is answered at once.
+Nor does an execution that was overtaken, late as it is, put its token in place of its successor's.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from tidegate.store.deployment_items import deployment_key, still_live
 from tidegate.store.errors import ConditionFailedError
-from tidegate.store.table import AnyOf, AttributeAbsent, Equals, Table, Update
+from tidegate.store.table import AnyOf, AttributeAbsent, Check, Equals, Table, Update
 
 
 class Waker(Protocol):
@@ -63,11 +65,25 @@ class Signals:
         except ConditionFailedError:
             return  # the deployment has parked again since
 
-    def park(self, deployment_id: str, token: str, seen_count: int) -> bool:
-        """Leave a token for the next signal; False when a signal came since ``seen_count``: answer it at once."""
+    def park(self, deployment_id: str, token: str, *, generation: int, seen_count: int) -> bool:
+        """Leave a token for the next signal.
+
+        Parameters
+        ----------
+        generation : the execution's
+        seen_count : how many signals there were when its pass began
+
+        Returns
+        -------
+        False where the token is to be answered at once: a signal came since, or the deployment has ended or belongs to
+        a later generation.
+        """
         unmoved = Equals("count", seen_count) if seen_count else AnyOf(AttributeAbsent("count"), Equals("count", 0))
         try:
-            self._table.write(Update(_key(deployment_id), set={"token": token}, condition=unmoved))
+            self._table.write(
+                Update(_key(deployment_id), set={"token": token}, condition=unmoved),
+                Check(deployment_key(deployment_id), still_live(generation)),
+            )
         except ConditionFailedError:
             return False
         return True

@@ -23,7 +23,7 @@ from tidegate.model.deployment import NOT_STARTED, TERMINATION_WAIT_STARTED
 from tidegate.model.names import DEFAULT_CONFIGS, revision_key
 from tidegate.model.scaling import processes_of
 from tidegate.rollout.alarms import watched_alarms
-from tidegate.store.deployments import LIVE_STATUSES, OVERVIEW
+from tidegate.store.deployment_items import LIVE_STATUSES, OVERVIEW
 from tidegate.store.errors import DeploymentExistsError
 from tidegate.store.table import Item
 

@@ -1,0 +1,170 @@
+"""moto answers the same with what makes it quicker as without; and each of these patches is in effect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.core.serialize import BaseJSONSerializer, ResponseSerializer, XFormedAttributePicker
+from moto.dynamodb.models.table import Table
+from moto.moto_server import werkzeug_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+from tidegate_local.patches import quicker
+
+NESTED = {
+    "texts": {"L": [{"S": "a"}, {"S": ""}, {"M": {"b": {"N": "1.50"}, "none": {"NULL": True}}}]},
+    "flags": {"M": {"on": {"BOOL": True}, "off": {"BOOL": False}}},
+    "sets": {"L": [{"SS": ["x", "y"]}, {"NS": ["1", "2"]}]},
+    "empty": {"M": {}},
+    "none": {"L": []},
+    "bytes": {"B": b"\x00\xff"},
+    "deep": {"M": {"bytes": {"L": [{"B": b"\x01"}]}}},
+    "S": {"S": "named as a type"},
+}
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes moto quicker, in this process until the test ends."""
+    for owner, name in (
+        (BaseJSONSerializer, "_serialize_type_structure"),
+        (ResponseSerializer, "get_value"),
+        (DomainDispatcherApplication, "get_backend_for_host"),
+        (Table, "query"),
+    ):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    quicker.install()
+
+
+def client(service: str) -> Any:
+    return boto3.client(service, "us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
+
+
+def filled() -> Any:
+    """A table of three partitions, with an index."""
+    dynamodb = client("dynamodb")
+    dynamodb.create_table(
+        TableName="t",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK", "G")],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-g",
+                "KeySchema": [{"AttributeName": "G", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    for number in (5, 3, 8, 1, 7, 2):
+        for partition in ("b", "a", "c"):
+            item = {"PK": {"S": partition}, "SK": {"S": f"{number}"}, "n": {"N": f"{number}"}, **NESTED}
+            dynamodb.put_item(TableName="t", Item={**item, **({"G": {"S": "g"}} if number % 2 else {})})
+    return dynamodb
+
+
+def asked() -> dict[str, Any]:
+    """Answers of several services to calls of all sorts, without what differs from one time to the next."""
+    dynamodb = filled()
+    found: dict[str, Any] = {
+        "item": dynamodb.get_item(TableName="t", Key={"PK": {"S": "a"}, "SK": {"S": "3"}}),
+        "no item": dynamodb.get_item(TableName="t", Key={"PK": {"S": "z"}, "SK": {"S": "3"}}),
+        "projected": dynamodb.get_item(
+            TableName="t", Key={"PK": {"S": "a"}, "SK": {"S": "3"}}, ProjectionExpression="flags, texts[2]"
+        ),
+        "scan": dynamodb.scan(TableName="t"),
+        "schema": dynamodb.describe_table(TableName="t")["Table"]["KeySchema"],
+        "updated": dynamodb.update_item(
+            TableName="t",
+            Key={"PK": {"S": "a"}, "SK": {"S": "3"}},
+            UpdateExpression="SET n = :n",
+            ExpressionAttributeValues={":n": {"N": "9"}},
+            ReturnValues="ALL_NEW",
+        ),
+    }
+    for name, more in {
+        "forwards": {},
+        "backwards": {"ScanIndexForward": False},
+        "a page": {"Limit": 2},
+        "the next": {"Limit": 2, "ExclusiveStartKey": {"PK": {"S": "a"}, "SK": {"S": "2"}}},
+        "filtered": {"FilterExpression": "n > :n", "ExpressionAttributeValues": {":p": {"S": "a"}, ":n": {"N": "4"}}},
+        "counted": {"Select": "COUNT"},
+    }.items():
+        given = {"ExpressionAttributeValues": {":p": {"S": "a"}}, **more}
+        found[name] = dynamodb.query(TableName="t", KeyConditionExpression="PK = :p", **given)
+    for key, value in {"PK = :v": "none", "G = :v": "g", "PK = :v AND SK > :s": "b"}.items():
+        values = {":v": {"S": value}, **({":s": {"S": "3"}} if ":s" in key else {})}
+        more = {"IndexName": "by-g"} if key.startswith("G") else {}
+        found[key] = dynamodb.query(TableName="t", KeyConditionExpression=key, ExpressionAttributeValues=values, **more)
+    queue = client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    found["queue"] = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])
+    client("sns").create_topic(Name="n", Tags=[{"Key": "k", "Value": "v"}])
+    found["topics"] = client("sns").list_topics()
+    found["images"] = client("ec2").describe_availability_zones()
+    client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}", MaxSessionDuration=7200)
+    found["duration"] = client("iam").get_role(RoleName="r")["Role"]["MaxSessionDuration"]
+    for answer in found.values():
+        if isinstance(answer, dict):
+            answer.pop("ResponseMetadata", None)
+    return found
+
+
+@pytest.fixture
+def plain_answers() -> dict[str, Any]:
+    """What moto answers by itself; asked before it is made quicker."""
+    with mock_aws():
+        return asked()
+
+
+def test_moto_answers_the_same(plain_answers: dict[str, Any], quick: None) -> None:
+    with mock_aws():
+        assert asked() == plain_answers
+    assert [item["SK"]["S"] for item in plain_answers["forwards"]["Items"]] == ["1", "2", "3", "5", "7", "8"]
+    assert len(plain_answers["G = :v"]["Items"]) == 12
+
+
+def test_a_query_does_not_ask_for_all_items(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mock_aws():
+        dynamodb = filled()
+        monkeypatch.setattr(Table, "all_items", lambda self: pytest.fail("all items were asked for"))
+        values = {":v": {"S": "a"}}
+        found = dynamodb.query(TableName="t", KeyConditionExpression="PK = :v", ExpressionAttributeValues=values)
+        assert found["Count"] == 6
+
+
+def test_names_of_a_member_are_looked_for_once_and_attributes_not_at_all(
+    quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mock_aws():
+        dynamodb = filled()
+        key = {"PK": {"S": "a"}, "SK": {"S": "3"}}
+        dynamodb.get_item(TableName="t", Key=key, ProjectionExpression="n")
+        looked: list[str] = []
+        parents: set[str] = set()
+        original, serialize = XFormedAttributePicker.get_possible_keys, ResponseSerializer._serialize_structure_member
+
+        def get_possible_keys(self: Any, context: Any) -> Any:
+            looked.append(context.shape.name)
+            return original(self, context)
+
+        def member_of(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+            parents.add(shape.parent.name)
+            serialize(self, serialized, value, shape, key)
+
+        monkeypatch.setattr(XFormedAttributePicker, "get_possible_keys", get_possible_keys)
+        monkeypatch.setattr(ResponseSerializer, "_serialize_structure_member", member_of)
+        dynamodb.get_item(TableName="t", Key=key, ProjectionExpression="texts, flags")
+        assert (looked, parents) == ([], {"GetItemOutput"})
+
+
+def test_moto_lists_its_folders_once_a_service(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[None] = []
+    original = werkzeug_app.backends.list_of_moto_modules
+    monkeypatch.setattr(werkzeug_app.backends, "list_of_moto_modules", lambda: listed.append(None) or original())
+    application = DomainDispatcherApplication(lambda _: None)  # type: ignore[arg-type,return-value]
+    host = "dynamodb.us-east-1.amazonaws.com"
+    assert {application.get_backend_for_host(host) for _ in range(3)} == {"dynamodb"}
+    assert len(listed) == 1
