@@ -15,14 +15,15 @@ from tidegate.course.silence import messages, without_the_terminated
 from tidegate.course.target_rows import target_row
 from tidegate.gateways.errors import BalancerFault
 from tidegate.model.balancers import Balancer, from_items
+from tidegate.model.cells import Outcome
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
-from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
+from tidegate.model.ledger import Closing, Flight, Ledger, Roster
 from tidegate.model.legs import StageKind, WaitKind, events_of
 from tidegate.rollout import Observed, TargetChange, Verdict, judge, observe, to_look_at
 from tidegate.rollout.dispatch import worded
 from tidegate.rollout.projection import ended_events, merged_events, not_ended, pending_events
 from tidegate.rollout.traffic import fault_sightings, traffic_sightings
-from tidegate.runtime import Runtime, State, kept, step
+from tidegate.runtime import SENDS, Runtime, State, kept, step
 from tidegate.scaling.lifecycle_actions import keep_waiting
 from tidegate.store.errors import LedgerGoneError
 from tidegate.store.targets import TargetRow
@@ -81,10 +82,16 @@ def run(state: State, runtime: Runtime) -> State:
 
 
 def word_of(verdict: Verdict, state: State, runtime: Runtime) -> str:
-    """What the machine goes by: an execution whose history fills up hands over, unless the deployment ends here."""
+    """What the machine goes by: an execution whose history fills up hands over, unless the deployment ends here.
+
+    Where there is no room for more targets, those that wait to be sent to are sent to, and no batch is picked.
+    """
     if verdict.kind.ends:
         return "FINISH"
-    return "HAND_OVER" if runtime.may_hand_over(state) else verdict.kind.value
+    if runtime.may_hand_over(state):
+        return "HAND_OVER"
+    only_sends = verdict.kind is VerdictKind.ACT and not verdict.picks
+    return "SEND" if only_sends and state.get("machineVersion", 1) >= SENDS else verdict.kind.value
 
 
 def sightings(flights: list[Flight], roster: Roster, deployment_id: str, runtime: Runtime) -> dict[int, Sighting]:

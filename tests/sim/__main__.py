@@ -40,6 +40,10 @@ def main() -> int:
             if name.startswith(f"{heading}: "):
                 _say(f"{count:8}  {name.partition(': ')[2]}")
     _say(
+        f"\n{met['lost events']} lost events in {met['seeds with lost events']} seeds, and nothing else "
+        "wrong meanwhile: known one heartbeat later at most"
+    )
+    _say(
         f"\nsim: {given.seeds} seeds from {given.start}, fleets of up to {given.hosts} hosts, {met['deployments']} "
         f"deployments, {met['executions']} executions: {took:.1f} s, {given.seeds / took:.1f} seeds a second; "
         f"{len(broken)} seeds broke a rule"

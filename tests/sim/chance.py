@@ -6,6 +6,9 @@ import math
 import random
 from collections.abc import Mapping
 
+#: Faults that any call of a function may meet; most calls meet none of them.
+OF_CALLS = ("slow call", "killed before a call", "throttled", "killed after a call")
+
 
 class Chance:
     """The faults of one play.
@@ -25,9 +28,30 @@ class Chance:
         self._next: dict[str, int] = {}
         self._streams: dict[str, random.Random] = {}
         self.happened: list[str] = []
+        self._calm = 0  # how many calls to come meet none of their faults
+        self._passed = 0  # how many of these have been made, and are not yet taken off what is left
+
+    def calm(self) -> bool:
+        """Whether a call of a function meets none of its faults; where it may, each is to be asked for by itself."""
+        if self._calm > 0:
+            self._calm -= 1
+            self._passed += 1
+            return True
+        self._settle()
+        left = [self._left.get(kind, math.inf if kind not in self._rates else 1) for kind in OF_CALLS]
+        self._calm = min(int(min(left)), 1 << 20) - 1 if min(left) < math.inf else 1 << 20
+        return self._calm > 0 and self.calm()
+
+    def _settle(self) -> None:
+        for kind in OF_CALLS if self._passed else ():
+            if kind in self._left:
+                self._left[kind] -= self._passed
+        self._passed = self._calm = 0
 
     def happens(self, kind: str) -> random.Random | None:
         """Whether a fault of this kind happens now; what is drawn for its details."""
+        if self._passed and kind in OF_CALLS:
+            self._settle()
         left = self._left.get(kind)
         if left is None:
             if kind not in self._rates:

@@ -85,13 +85,14 @@ MUTATIONS = (
     ),
     Mutation("drain not waited for", f"{_CORE}.traffic:traffic_sightings", "if target_id in left", "if not target_id"),
     Mutation("heartbeat of an hour", f"{_CORE}.judge:next_look", "return min(look + 1", "return 3600 + min(look + 1"),
+    Mutation("looks only when told", f"{_CORE}.observe:to_look_at", "return urgent + rest", "return urgent"),
     Mutation(
         "failed host noted healthy",
         f"{_STORE}.targets:Targets._health",
         '"healthy": succeeded, **',
         '"healthy": True, **',
     ),
-    Mutation("forgotten lock", f"{_STORE}.deployments:Deployments.create", ', AttributeAbsent("live"))', ")"),
+    Mutation("forgotten lock", f"{_STORE}.beginnings:beginning", ', AttributeAbsent("live"))', ")"),
     Mutation(
         "lock lost to a rollback",
         f"{_STORE}.endings:Ending._of_group",

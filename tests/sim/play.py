@@ -71,6 +71,8 @@ def _ends(world: SimWorld) -> list[str]:
         back = ", rolled back" if "rollbackDeploymentId" in item.get("rollback", {}) else ""
         what = _WORDS.get(item["creator"], "deployment")
         found.append(f"end: {what} {item['status']} {code}{back}".rstrip())
+    found += ["lost events"] * world.liveness.lost
+    found += ["seeds with lost events"] * bool(world.liveness.lost)
     found += ["deployments"] * len(world.table.courses)
     found += ["executions"] * len(world.executions)
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.unit.functions.machine import Killed
@@ -50,7 +49,7 @@ class FaultyPort:
         world, throttled = self._world, _throttled(self._name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            return world.call(name, throttled, partial(method, *args, **kwargs))
+            return world.call(name, throttled, method, args, kwargs)
 
         return call
 

@@ -157,7 +157,7 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     roughness = dice.choice((0.0, 0.3, 0.3, 1.0, 1.0, 2.0))
     rates = {kind: min(1.0, rate * roughness * dice.choice((0, 0.5, 1, 1, 2))) for kind, rate in ROUGH.items()}
     env = {
-        "TIDEGATE_PASSES_PER_EXECUTION": str(dice.choice((3, 10, 200, 200, 200))),
+        "TIDEGATE_PASSES_PER_EXECUTION": str(dice.choice((3, *[10] * 2, *[200] * 7))),
         "TIDEGATE_HEARTBEAT_SECONDS": str(dice.choice((60, 300, 300))),
         "TIDEGATE_MAX_INSTANCES": str(max(1000, hosts)),
     }
@@ -193,7 +193,7 @@ def _host(dice: random.Random, number: int, count: int, last_good: str, unwellne
         zone=ZONES[number * len(ZONES) // (count + 1)] if number % 7 else ZONES[0],
         health=dice.choice(healths) if last_good == "" or dice.random() < 0.4 else "current",
         fails=failing,
-        takes=round(dice.uniform(1, 40), 3),
+        takes=round(dice.uniform(1, 20), 3),
         online=not unwell,
         opted_in=dice.random() > 0.01,
         comes_back=round(dice.uniform(1, 400), 3) if unwell and dice.random() < 0.7 else None,

@@ -38,6 +38,10 @@ def test_a_fault_that_is_left_out_moves_no_other_draw() -> None:
     assert not left_out & set(part.happened)
 
 
+def test_lost_events_are_held_to_one_heartbeat() -> None:
+    assert play_seed(42).met["lost events"] >= 1
+
+
 @pytest.mark.long
 def test_a_fleet_of_ten_thousand_hosts_keeps_every_rule() -> None:
     seed = next(seed for seed in range(1000) if _all_at_once(seed))

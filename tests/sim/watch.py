@@ -12,7 +12,8 @@ from tests.unit.functions.world import RecordingTable
 
 from tidegate.model.decisions import HostReport
 from tidegate.model.deployment import TERMINAL
-from tidegate.store.table import Key, Put, Write, key_of
+from tidegate.store.table import Item, Key, Write
+from tidegate.store.values import packed
 
 if TYPE_CHECKING:
     from tests.sim.world import SimWorld
@@ -29,17 +30,33 @@ class WatchedTable(RecordingTable):
 
     watch: Watch | None = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._changes: list[tuple[Key, Item | None, Item | None]] = []  # of the write that is under way
+
     @property
     def items(self) -> Mapping[Key, Mapping[str, Any]]:
         """All items, to be read only: nothing is copied."""
         return self._items
 
+    def _read(self, key: Key) -> Item:
+        # Copies of all that functions read would be a tenth of the time. That nobody changes what is shared is checked
+        # at the end: an item is as it was written.
+        return dict(self._items[key])
+
+    def changed_by_readers(self) -> list[Key]:
+        """Items that somebody changed who had only read them."""
+        return [key for key, item in self._items.items() if packed(item) != self._packed[key]]
+
     def write(self, *writes: Write) -> None:
-        keys = [key_of(write.item) if isinstance(write, Put) else write.key for write in writes]
-        before = [self._items.get(key) for key in keys]
         super().write(*writes)
+        changes, self._changes = self._changes, []
         if self.watch is not None:
-            self.watch.wrote([(key, old, self._items.get(key)) for key, old in zip(keys, before, strict=True)])
+            self.watch.wrote(changes)
+
+    def _store(self, key: Key, item: Item | None, as_bytes: bytes) -> None:
+        self._changes.append((key, self._items.get(key), item))
+        super()._store(key, item, as_bytes)
 
 
 class Watch:
@@ -57,7 +74,7 @@ class Watch:
         self.good_when_made: dict[str, str] = {}  # by deployment: the group's last good revision then
         self.good_when_ended: dict[str, str] = {}
 
-    def require(self, holds: bool, rule: int, what: str) -> None:
+    def require(self, holds: bool, rule: int | str, what: str) -> None:
         if not holds:
             raise Violation(f"invariant {rule}: {what}")
 
@@ -225,6 +242,7 @@ class Watch:
         if new["status"] in TERMINAL:
             self.good_when_ended.setdefault(deployment_id, good)
             self.live.discard(deployment_id)
+            self._world.liveness.deployment_ended(deployment_id)
             self.stopping.setdefault(deployment_id, self._world.now)
         else:
             self.live.add(deployment_id)
@@ -241,6 +259,7 @@ class Watch:
             two_fleets = "scaling" not in item and item.get("deploymentStyle", {}).get("deploymentType") == "BLUE_GREEN"
             self.stories[deployment_id] = (TwoFleets if two_fleets else Story).of(self._world, deployment_id)
             return
+        self._world.liveness.ledger_changed(deployment_id, old, new)
         self.require(
             new["version"] == old["version"] + 1, 7, f"two passes wrote the ledger of {deployment_id} together"
         )

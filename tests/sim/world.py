@@ -10,13 +10,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
+from typing import Any, cast
 
 from aws_lambda_powertools import Logger
 from tests.sim.alarms import SimAlarms
 from tests.sim.balancers import SimTargetGroup, SimTerminations
 from tests.sim.chance import Chance
 from tests.sim.hosts import SimFleet, SimHost
+from tests.sim.liveness import Liveness
 from tests.sim.ports import CALL_LASTS, EXPECTED, EXPECTED_LATE, UNFENCED, FaultyPort, Invocation, Superseded
 from tests.sim.scaling import SimScaling
 from tests.sim.scenarios import HostPlan, ScalingPlan, Scenario
@@ -28,13 +29,27 @@ from tests.unit.functions.world import START, Account
 
 from tidegate.appspec import compile_server_appspec
 from tidegate.model.names import revision_key
-from tidegate.runtime import Runtime, step
+from tidegate.runtime import step
 from tidegate.store.table import Put, Update
 
 SWEPT_EVERY = 300
 MOST_NESTED = 3
 CALL_TAKES = 0.05
-_LOGGER = Logger()
+
+
+class _Silence:
+    """What functions log: nobody reads it here, and a logger would cost a twentieth of the time."""
+
+    def append_keys(self, **_keys: object) -> None:
+        pass
+
+    def info(self, _message: str, **_keys: object) -> None:
+        pass
+
+    warning = error = exception = info
+
+
+_LOGGER = cast(Logger, _Silence())
 
 
 def never() -> bool:
@@ -76,12 +91,13 @@ class SimWorld(Account):
         self.leaving: set[str] = set()  # instances that Auto Scaling is to end, or has ended
         self.unreliable: set[str] = {plan.target_id for plan in scenario.hosts if not plan.online}
         self.running: set[str] = set()
+        self._handlers: dict[str, Callable[[Json, object], Json]] = {}
         greens = [plan.target_id for plan in scenario.hosts][1::2] if scenario.blue_green else []
         self.greens = frozenset(greens)
         fleet = {plan.target_id: "green" if plan.target_id in self.greens else "demo" for plan in scenario.hosts}
         hosts = {plan.target_id: _host(plan, fleet[plan.target_id]) for plan in scenario.hosts}
         super().__init__(hosts, **scenario.env)
-        self.watch = Watch(self)
+        self.watch, self.liveness = Watch(self), Liveness(self)
         self.scaling = SimScaling(self, scenario.scaling) if scenario.scaling else None
         self.group_id = GROUP_ID if self.scaling else "group-1"
         if scenario.scaling and self.scaling:
@@ -250,6 +266,8 @@ class SimWorld(Account):
         number = self.pauses[name]
         if pause.token:
             self.watch.parked(execution, pause.deadline - self.now)
+            if execution.status == "RUNNING":
+                self.liveness.parked(str(execution.state["deploymentId"]))
         if execution.is_answered(pause.token):
             self.clock.at(self.now + 0.01, partial(self._answered, name, number))
         self.clock.at(pause.deadline, partial(self._timed_out, name, number))
@@ -297,16 +315,20 @@ class SimWorld(Account):
     def _run(self, invocation: Invocation, payload: Json) -> Json:
         self.current.append(invocation)
         try:
-            return step(_LOGGER, module_of(invocation.function).run, self._runtime_now)(payload, None)
+            return self._handler(invocation.function)(payload, None)
         finally:
             self.current.pop()
 
-    def _runtime_now(self) -> Runtime:
-        return self.runtime
+    def _handler(self, function: str) -> Callable[[Json, object], Json]:
+        handler = self._handlers.get(function)
+        if handler is None:
+            handler = self._handlers[function] = step(_LOGGER, module_of(function).run, lambda: self.runtime)
+        return handler
 
     def _haunt(self, ghost: Invocation, payload: Json) -> None:
         """What was taken for dead goes on; whatever it comes to, nobody hears of it."""
         self.tell(f"  {ghost.function}, taken for dead, goes on")
+        self.liveness.trouble()
         try:
             self._run(ghost, copy.deepcopy(payload))
         except (Killed, *EXPECTED_LATE):
@@ -330,44 +352,59 @@ class SimWorld(Account):
         invocation.note(answer)
         return answer
 
-    def call(self, name: str, throttled: Callable[[], Exception] | None, method: Callable[[], Any]) -> Any:
+    def call(
+        self,
+        name: str,
+        throttled: Callable[[], Exception] | None,
+        method: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
         """One call of a function to the world."""
         invocation = self.current[-1] if self.current else None
-        if invocation is not None and invocation.replayed():
+        if invocation is None:
+            return self._called(name, throttled, method, args, kwargs, may_fail=True)
+        if invocation.replayed():
             return invocation.known_answer
-        if invocation is not None and invocation.ghost and name in UNFENCED:
+        if invocation.ghost and name in UNFENCED:
             raise Killed(f"timed out before {name}")
+        may_fail = invocation.ghost or self._may_fail(invocation.place)
+        if not invocation.stops_at:
+            return self._called(name, throttled, method, args, kwargs, may_fail=may_fail)
         try:
-            answer = self._called(name, throttled, method, invocation)
+            answer = self._called(name, throttled, method, args, kwargs, may_fail=may_fail)
         except Exception as error:
-            if invocation is not None:
-                invocation.note(error)
+            invocation.note(error)
             raise
-        if invocation is not None and invocation.stops_at:
-            invocation.note(answer)
-            if invocation.calls >= invocation.stops_at:
-                raise Superseded(name)
+        invocation.note(answer)
+        if invocation.calls >= invocation.stops_at:
+            raise Superseded(name)
         return answer
 
     def _called(
         self,
         name: str,
         throttled: Callable[[], Exception] | None,
-        method: Callable[[], Any],
-        invocation: Invocation | None,
+        method: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        may_fail: bool,
     ) -> Any:
         self.calls += 1
         chance = self.chance
+        if may_fail and throttled is not None and chance.calm():
+            self.let_time_pass(CALL_LASTS)
+            return method(*args, **kwargs)
         slow = chance.happens("slow call")
         self.let_time_pass(slow.uniform(0.1, 30) if slow else CALL_LASTS)
-        may_fail = invocation is None or invocation.ghost or self._may_fail(invocation.place)
         if may_fail and chance.happens("killed before a call"):
             self.tell(f"  killed before {name}")
             raise Killed(f"killed before {name}")
         if may_fail and throttled is not None and chance.happens("throttled"):
             self.tell(f"  throttled: {name}")
             raise throttled()
-        answer = method()
+        answer = method(*args, **kwargs)
         if may_fail and chance.happens("killed after a call"):
             self.tell(f"  killed after {name}")
             raise Killed(f"killed after {name}")
@@ -376,17 +413,20 @@ class SimWorld(Account):
     # --- events
 
     def _ended(self, command_id: str, target_id: str) -> None:
-        self.send_event(lambda: self.deliver(command_id, target_id), f"{command_id} {target_id}")
+        sent = self.send_event(lambda: self.deliver(command_id, target_id), f"{command_id} {target_id}")
+        self.liveness.command_ended(command_id, target_id, lost=not sent)
 
-    def send_event(self, arrive: Callable[[], None], what: str) -> None:
+    def send_event(self, arrive: Callable[[], None], what: str) -> bool:
+        """Let an event arrive, unless it is lost; whether it is on its way."""
         if self.chance.happens("event lost"):
             self.tell(f"event lost: {what}")
-            return
+            return False
         late = self.chance.happens("event late")
         after = late.expovariate(1 / 60) if late else 0.5
         self.clock.at(self.now + after, arrive)
         if double := self.chance.happens("event doubled"):
             self.clock.at(self.now + after + double.expovariate(1 / 20), arrive)
+        return True
 
     def deliver(self, command_id: str, target_id: str, tries: int = 5) -> None:
         detail = {"command-id": command_id, "instance-id": target_id, "status": "Success"}

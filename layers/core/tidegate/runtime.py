@@ -53,6 +53,8 @@ State = dict[str, Any]
 HANDS_OVER: Final = 2
 #: The version of the machine that knows the verdict PROVISION.
 PROVISIONS: Final = 3
+#: The version of the machine that knows the verdict SEND.
+SENDS: Final = 4
 
 
 class Runtime:

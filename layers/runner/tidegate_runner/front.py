@@ -9,19 +9,17 @@ command is killed. Its lock on the stage is what tells whether it lives.
 import os
 import sys
 import time
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Dict, Mapping
 
 from tidegate_runner.errors import OrderError
 from tidegate_runner.files import make_folder
 from tidegate_runner.journal import Journal
 from tidegate_runner.lock import FileLock
-from tidegate_runner.order import Order, parse_order
+from tidegate_runner.order import Order, parse_order, target_of
 from tidegate_runner.paths import HostPaths
 from tidegate_runner.result import diagnostics_of, result_document, result_line
 from tidegate_runner.system import IS_WINDOWS, NAME, PLAIN
 
-TARGET_VARIABLE = "AWS_SSM_INSTANCE_ID"
-_LONGEST_TARGET = 128
 FOREIGN = (
     "unsupported operating system (%s): the revision's AppSpec file is made for it, and this host runs %s. Nothing was "
     "run. Deploy a revision that is made for this host, or take the host out of the deployment group."
@@ -38,7 +36,7 @@ def main(order_bytes: bytes) -> int:
     """
     os.umask(0o022)
     environ = dict(os.environ)
-    target = environ.get(TARGET_VARIABLE, "")[:_LONGEST_TARGET]
+    target = target_of(environ)
     try:
         order = parse_order(order_bytes)
     except (OrderError, TypeError, ValueError) as error:
@@ -132,6 +130,8 @@ def _start_worker(order: Order, host: HostPaths, target: str, environ: Mapping[s
         status = 1
         try:
             _detach(log, done)
+            from tidegate_runner.worker import work
+
             work(order, host, target, environ, lambda: os.close(done))
             status = 0
         except BaseException:
@@ -144,25 +144,6 @@ def _start_worker(order: Order, host: HostPaths, target: str, environ: Mapping[s
     os.close(done)
     os.read(result, 1)  # it ends when the worker closes it, or dies
     os.close(result)
-
-
-def work(order: Order, host: HostPaths, target: str, environ: Mapping[str, str], tell: Callable[[], None]) -> None:
-    """Be the worker of a stage: wait for the one before, do what it left, and `tell` when the result is recorded."""
-    from tidegate_runner.housekeeping import tidy
-    from tidegate_runner.worker import Worker
-
-    lock = FileLock(host.stage_lock(order.deployment_id, order.stage))
-    lock.acquire()  # after another worker of the stage, which leaves nothing to do
-    journal = Journal(host.journal(order.deployment_id, order.stage), order.deployment_id, order.stage, target)
-    if journal.result is None and journal.in_progress is None:
-        holder: Dict[str, object] = {"deploymentId": order.deployment_id, "stage": order.stage, "pid": os.getpid()}
-        worker = Worker(order, host, journal, environ)
-        worker.run(holder)
-        lock.release()
-        tell()
-        worker.finish()
-        tidy(host, order.deployment_id, time.time())
-    lock.release()
 
 
 def _detach(log: str, keep: int) -> None:

@@ -71,6 +71,11 @@ class Order(NamedTuple):
         return self.deployment_mode == "RESTART"
 
 
+def target_of(environ: Mapping[str, str]) -> str:
+    """Give the name under which Systems Manager sends orders to this host; empty where it does not say."""
+    return environ.get("AWS_SSM_INSTANCE_ID", "")[:128]
+
+
 def parse_order(data: bytes) -> Order:
     """Read and check an order.
 

@@ -5,8 +5,7 @@ import subprocess
 import sys
 
 from tidegate_runner.files import make_folder
-from tidegate_runner.front import TARGET_VARIABLE, work
-from tidegate_runner.order import Order, parse_order
+from tidegate_runner.order import Order, parse_order, target_of
 from tidegate_runner.paths import HostPaths
 from tidegate_runner.windows import start_apart
 
@@ -41,6 +40,8 @@ def start_worker(order: Order, host: HostPaths, order_bytes: bytes) -> None:
 
 def main() -> None:
     """Be the worker: the order is on standard input, the end of standard output tells that the result is recorded."""
+    from tidegate_runner.worker import work
+
     order = parse_order(sys.stdin.buffer.read())
     environ = dict(os.environ)
     host = HostPaths.from_environment(environ)
@@ -49,4 +50,4 @@ def main() -> None:
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     os.umask(0o022)
-    work(order, host, environ.get(TARGET_VARIABLE, "")[:128], environ, lambda: os.close(done))
+    work(order, host, target_of(environ), environ, lambda: os.close(done))

@@ -1,17 +1,35 @@
 """The worker: runs a stage's events in order and records each."""
 
+import os
 import time
 from typing import Callable, Dict, Mapping, Optional
 
 from tidegate_runner.errors import EventError
 from tidegate_runner.events import STOP_EVENTS, run_event
+from tidegate_runner.housekeeping import tidy
 from tidegate_runner.journal import Journal
-from tidegate_runner.lock import acquire_group_lock
+from tidegate_runner.lock import FileLock, acquire_group_lock
 from tidegate_runner.logs import ScriptLog
 from tidegate_runner.order import Order
 from tidegate_runner.paths import DeploymentPaths, HostPaths
 from tidegate_runner.result import diagnostics_of
 from tidegate_runner.telling import Teller
+
+
+def work(order: Order, host: HostPaths, target: str, environ: Mapping[str, str], tell: Callable[[], None]) -> None:
+    """Be the worker of a stage: wait for the one before, do what it left, and `tell` when the result is recorded."""
+    lock = FileLock(host.stage_lock(order.deployment_id, order.stage))
+    lock.acquire()  # after another worker of the stage, which leaves nothing to do
+    journal = Journal(host.journal(order.deployment_id, order.stage), order.deployment_id, order.stage, target)
+    if journal.result is None and journal.in_progress is None:
+        holder: Dict[str, object] = {"deploymentId": order.deployment_id, "stage": order.stage, "pid": os.getpid()}
+        worker = Worker(order, host, journal, environ)
+        worker.run(holder)
+        lock.release()
+        tell()
+        worker.finish()
+        tidy(host, order.deployment_id, time.time())
+    lock.release()
 
 
 class Worker:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import TYPE_CHECKING
 
 from tidegate_local.autoscaling import events
 from tidegate_local.autoscaling.activities import now_utc
 from tidegate_local.autoscaling.lifecycle import GLOBAL_TIMEOUT, Action, Member
-
-if TYPE_CHECKING:
-    from tidegate_local.autoscaling.service import AutoScaling
+from tidegate_local.autoscaling.ports import Keeper
 
 
-def hold(scaling: AutoScaling, member: Member, transition: str) -> None:
+def hold(scaling: Keeper, member: Member, transition: str) -> None:
     """Let every hook of a transition hold the instance, and tell of it."""
     group, now = member.auto_scaling_group, time.monotonic()
     hooks = scaling.services.hooks(group, transition)
@@ -40,7 +37,7 @@ def hold(scaling: AutoScaling, member: Member, transition: str) -> None:
         _watch(scaling, member, action)
 
 
-def _watch(scaling: AutoScaling, member: Member, action: Action) -> None:
+def _watch(scaling: Keeper, member: Member, action: Action) -> None:
     """Take the default result when the action is due; a heartbeat has moved that perhaps."""
 
     def look() -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tidegate_local.autoscaling.hooks import hold
 from tidegate_local.autoscaling.lifecycle import LAUNCHING, Member, next_to_leave, pool_size, suspended
-
-if TYPE_CHECKING:
-    from tidegate_local.autoscaling.service import AutoScaling
+from tidegate_local.autoscaling.ports import Keeper
 
 
-def fill(scaling: AutoScaling, group: Any) -> None:
+def fill(scaling: Keeper, group: Any) -> None:
     pool = group.warm_pool
     prepared = pool.max_group_prepared_capacity
     wanted = pool_size(
@@ -31,7 +29,7 @@ def fill(scaling: AutoScaling, group: Any) -> None:
             scaling.begin_end(member, f"the warm pool is to hold {wanted} instances")
 
 
-def leave(scaling: AutoScaling, member: Member) -> None:
+def leave(scaling: Keeper, member: Member) -> None:
     """From the warm pool into the group: launch hooks hold the instance once more."""
     group = member.auto_scaling_group
     member.warm, member.origin, member.destination = False, "WarmPool", "AutoScalingGroup"
@@ -50,7 +48,7 @@ def leave(scaling: AutoScaling, member: Member) -> None:
     scaling.later(start)
 
 
-def rest(scaling: AutoScaling, member: Member) -> None:
+def rest(scaling: Keeper, member: Member) -> None:
     """Leave an instance in the warm pool, in the pool's state; hibernated ones are stopped here."""
     pool = member.auto_scaling_group.warm_pool
     running = pool is not None and pool.pool_state == "Running"

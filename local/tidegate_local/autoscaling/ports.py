@@ -1,9 +1,13 @@
-"""What Auto Scaling needs of the services around it."""
+"""What Auto Scaling needs of the services around it, and its parts of the whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
+
+from tidegate_local.autoscaling.activities import Activities
+from tidegate_local.autoscaling.lifecycle import Member
 
 
 class Hosts(Protocol):
@@ -54,3 +58,30 @@ class Services(Protocol):
 
     def notify(self, target: str, message: Mapping[str, Any]) -> None:
         """Send a message to a hook's notification target (a queue or a topic)."""
+
+
+class Keeper(Protocol):
+    """Whoever keeps the groups as they are to be: what hooks and warm pools ask of it."""
+
+    services: Services
+    lock: threading.RLock
+    account: str
+    activities: Activities
+
+    def later(self, task: Callable[[], None], delay: float = 0.0) -> None:
+        """Run something without the caller's waiting."""
+
+    def notify(self, target: str, message: dict[str, Any]) -> None:
+        """Send a message to a notification target, aside."""
+
+    def pause_left(self, group: Any) -> float:
+        """How long no instance is launched after some that failed; seconds."""
+
+    def launch(self, group: Any, warm: bool) -> bool:
+        """Launch one instance, into the group or its warm pool; False where that cannot be."""
+
+    def advance(self, member: Member) -> None:
+        """Take an instance out of its wait when its hooks let it."""
+
+    def begin_end(self, member: Member, why: str, *, hooks: bool = True, scale_in: bool = False) -> dict[str, Any]:
+        """Begin to take an instance out; its activity."""

@@ -17,6 +17,7 @@ from tidegate_local.hosts.isolation import (
     Isolation,
 )
 from tidegate_local.hosts.process import HostProcess, Stream, Streams
+from tidegate_local.hosts.shown import described
 
 
 class LocalHost:
@@ -49,7 +50,7 @@ class LocalHost:
         self.id = ""
         self.name = name
         self.address = address
-        self.tags = dict(tags)
+        self.tags: Mapping[str, str] = dict(tags)
         self.isolation = isolation
         self.root = root
         self.pid = pid
@@ -152,17 +153,8 @@ class LocalHost:
 
     def describe(self) -> dict[str, Any]:
         """What `tidegate local hosts --json` shows, and all that `exec_in_host` needs."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "address": self.address,
-            "state": self.state,
-            "tags": dict(self.tags),
-            "isolation": self.isolation.value,
-            "root": self.root,
-            "pid": self.pid,
-            "environment": dict(self.environment),
-        }
+        more = {"root": self.root, "pid": self.pid, "environment": dict(self.environment)}
+        return described(self, self.isolation.value, **more)
 
     def _send(self, message: wire.Message, descriptors: Sequence[int] = ()) -> None:
         # One writer at a time is not needed: packets are never mixed.

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tidegate_local.hosts.shown import described
+
 #: Seconds that each lifecycle event took on a local host; those that are not here took none.
 RECORDED_RUN: Final[Mapping[str, float]] = {
     "ApplicationStop": 0.118,
@@ -37,14 +39,7 @@ class RecordedHost:
 
     def describe(self) -> dict[str, Any]:
         """As local hosts are described; there is nothing to enter."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "address": self.address,
-            "state": self.state,
-            "tags": dict(self.tags),
-            "isolation": "recorded",
-        }
+        return described(self, "recorded")
 
 
 def recorded_result(order: Mapping[str, Any], target_id: str, began: float) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """What moto answers, in less time: a local cloud spends most of its own on this.
 
 moto looks for each member of an answer under all names that it might have, goes through every attribute of every item
-in DynamoDB as through any structure, sorts the whole table for each Query, and lists its own folders for each request.
+in DynamoDB as through any structure, and sorts the whole table for each Query. For each request it lists its own
+folders and the methods of a service, and for each execution it parses the state machine.
 Nothing is answered otherwise than without these patches.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +24,8 @@ def install() -> None:
     _patch_names()
     _patch_services()
     _patch_queries()
+    _patch_methods()
+    _patch_machines()
 
 
 def _patch_attributes() -> None:
@@ -123,3 +127,34 @@ def _unsorted(table: Any) -> list[Any]:
     if not table.range_key_attr:
         return list(table.items.values())
     return [item for partition in table.items.values() for item in partition.values()]
+
+
+def _patch_methods() -> None:
+    from moto.core import responses
+
+    original = responses.method_names_from_class
+
+    @functools.lru_cache(maxsize=256)
+    def names_of(clazz: type, _members: int) -> list[str]:
+        return list(original(clazz))
+
+    # Adapters give a service operations that moto does not know.
+    responses.method_names_from_class = lambda clazz: names_of(clazz, sum(len(vars(each)) for each in clazz.__mro__))
+
+
+def _patch_machines() -> None:
+    """A state machine's text is parsed once; what is evaluated is made of it anew for each execution."""
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+
+    original = AmazonStateLanguageParser.parse
+
+    @functools.lru_cache(maxsize=32)
+    def tree_of(definition: str) -> Any:
+        return original(definition)[1]
+
+    def parse(definition: str) -> tuple[Any, Any]:
+        tree = tree_of(definition)
+        return Preprocessor().visit(tree), tree
+
+    AmazonStateLanguageParser.parse = staticmethod(parse)

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from moto.cloudwatch.models import Alarm
+from tests.alarms import put_alarm, set_alarm
 
 from tidegate_local.patches import cloudwatch
 from tidegate_local.patches.hooks import HOOKS
@@ -25,20 +26,10 @@ def test_a_change_of_state_is_an_event_and_setting_the_same_state_is_none(monkey
     cloudwatch.install()
     with mock_aws():
         client = boto3.client("cloudwatch", region_name="us-east-1")
-        client.put_metric_alarm(
-            AlarmName="errors",
-            ComparisonOperator="GreaterThanThreshold",
-            EvaluationPeriods=1,
-            Threshold=1,
-            Namespace="app",
-            MetricName="errors",
-            Period=60,
-            Statistic="Sum",
-        )
-        client.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="calm")
+        put_alarm(client, "errors", "OK")
         told.clear()
         for _ in range(2):
-            client.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="many errors")
+            set_alarm(client, "errors", "ALARM", "many errors")
     (event,) = told
     assert (event["source"], event["detail-type"]) == ("aws.cloudwatch", "CloudWatch Alarm State Change")
     assert event["resources"] == ["arn:aws:cloudwatch:us-east-1:123456789012:alarm:errors"]

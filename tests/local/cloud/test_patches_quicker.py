@@ -7,10 +7,14 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core import responses
 from moto.core.serialize import BaseJSONSerializer, ResponseSerializer, XFormedAttributePicker
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
 
 from tidegate_local.patches import quicker
 
@@ -34,8 +38,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (ResponseSerializer, "get_value"),
         (DomainDispatcherApplication, "get_backend_for_host"),
         (Table, "query"),
+        (responses, "method_names_from_class"),
     ):
         monkeypatch.setattr(owner, name, getattr(owner, name))
+    monkeypatch.setattr(AmazonStateLanguageParser, "parse", staticmethod(AmazonStateLanguageParser.parse))
     quicker.install()
 
 
@@ -168,3 +174,29 @@ def test_moto_lists_its_folders_once_a_service(quick: None, monkeypatch: pytest.
     host = "dynamodb.us-east-1.amazonaws.com"
     assert {application.get_backend_for_host(host) for _ in range(3)} == {"dynamodb"}
     assert len(listed) == 1
+
+
+def test_the_methods_of_a_service_are_listed_once(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mock_aws():
+        filled()
+        monkeypatch.setattr("inspect.getmembers", lambda *_, **__: pytest.fail("they were listed again"))
+        client("dynamodb").list_tables()
+
+
+def test_an_operation_that_a_service_is_given_later_is_known(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "sing" not in responses.method_names_from_class(DynamoHandler)
+    monkeypatch.setattr(DynamoHandler, "sing", lambda self: "", raising=False)
+    assert "sing" in responses.method_names_from_class(DynamoHandler)
+
+
+def test_a_state_machine_is_parsed_once_and_each_execution_has_its_own(
+    quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definition = '{"StartAt": "S", "States": {"S": {"Type": "Wait", "Seconds": 1, "End": true}}}'
+    first, _ = AmazonStateLanguageParser.parse(definition)
+    with pytest.raises(ASLParserException):
+        AmazonStateLanguageParser.parse('{"StartAt": ')
+    monkeypatch.setattr(ASLParser, "state_machine", lambda _: pytest.fail("it was parsed again"))
+    second, _ = AmazonStateLanguageParser.parse(definition)
+    assert first is not second
+    assert type(first) is type(second)

@@ -188,16 +188,19 @@ class Group:
 
     def wait(self, deployment_id: str, seconds: float = 90) -> dict[str, Any]:
         """Wait until a deployment has ended."""
-        return self.until(deployment_id, lambda info: info["status"] in TERMINAL, seconds)
+        # An end stays: nothing is missed by looking less often, and each look costs what a call of a function costs.
+        return self.until(deployment_id, lambda info: info["status"] in TERMINAL, seconds, pause=0.4)
 
-    def until(self, deployment_id: str, holds: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
+    def until(
+        self, deployment_id: str, holds: Callable[[dict[str, Any]], bool], seconds: float = 60, pause: float = 0.2
+    ) -> dict[str, Any]:
         """Wait until something holds of a deployment; fails with what it was last and why."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             info = self.codedeploy.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
             if holds(info):
                 return dict(info)
-            time.sleep(0.2)
+            time.sleep(pause)
         raise AssertionError(f"after {seconds} s: {info}\n" + "\n".join(self.reasons(deployment_id)))
 
     def reasons(self, deployment_id: str) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.alarms import put_alarm, set_alarm
 from tests.local.deployments.conftest import Cloud, Group
 from tests.sessions import session_with
 
@@ -15,26 +16,8 @@ from tidegate.api.client_model import write_client_models
 pytestmark = pytest.mark.local
 
 
-def put_alarm(cloud: Cloud, name: str) -> None:
-    cloud.client("cloudwatch").put_metric_alarm(
-        AlarmName=name,
-        ComparisonOperator="GreaterThanThreshold",
-        EvaluationPeriods=1,
-        Threshold=1,
-        Namespace="app",
-        MetricName="errors",
-        Period=60,
-        Statistic="Sum",
-    )
-    set_state(cloud, name, "OK")
-
-
-def set_state(cloud: Cloud, name: str, state: str) -> None:
-    cloud.client("cloudwatch").set_alarm_state(AlarmName=name, StateValue=state, StateReason="as the test has it")
-
-
 def watching(cloud: Cloud, fleet: Group, alarm: str) -> None:
-    put_alarm(cloud, alarm)
+    put_alarm(cloud.client("cloudwatch"), alarm, "OK")
     fleet.codedeploy.update_deployment_group(
         applicationName=fleet.name,
         currentDeploymentGroupName="group",
@@ -54,7 +37,7 @@ def test_an_alarm_stops_a_deployment_and_the_rollback_passes_it(
     hooks = "hooks:\n  AfterInstall:\n    - location: slow.sh\n      timeout: 20\n"
     deployed = fleet.deploy(fleet.push("two", hooks, slow))
     fleet.until(deployed, lambda info: info["deploymentOverview"]["InProgress"] == 1)
-    set_state(cloud, alarm, "ALARM")
+    set_alarm(cloud.client("cloudwatch"), alarm, "ALARM")
     raised = time.monotonic()
     info = fleet.wait(deployed)
     assert time.monotonic() - raised < 20

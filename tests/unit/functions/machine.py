@@ -28,6 +28,8 @@ KNOWN = {
 }
 MOST_STATES = 4000
 _JSON = json.JSONEncoder(allow_nan=False)
+_PARTS: dict[int, tuple[Json, list[tuple[str, Any, bool, bool]]]] = {}
+_AS_THEY_ARE = {str, int, bool, type(None)}  # JSON leaves them alone
 _FUNCTION, _NAME = re.compile(r"\$\{(\w+)Arn\}"), re.compile(r"\$\.(\w+)")
 
 Json = dict[str, Any]
@@ -186,7 +188,7 @@ class Execution:
         assert function, name
         # What is handed over came out of JSON; a copy is enough. What comes back is put through it.
         payload = marshal.loads(marshal.dumps(parameters["Payload"]))
-        result = json.loads(_JSON.encode(self.world.invoke(function[1], payload)))
+        result = _through_json(self.world.invoke(function[1], payload))
         if state["Resource"] == SYNC:
             assert state.get("OutputPath", "$.Payload") == "$.Payload"
             return dict(result)
@@ -196,12 +198,10 @@ class Execution:
             return self.answered[token]
         raise StepError("States.HeartbeatTimeout")
 
-    def _resolved(self, template: Any) -> Any:
-        if not isinstance(template, dict):
-            return template
+    def _resolved(self, template: Json) -> Json:
         return {
-            key.removesuffix(".$"): self._path(value) if key.endswith(".$") else self._resolved(value)
-            for key, value in template.items()
+            key: self._resolved(value) if is_map else self._path(value) if is_path else value
+            for key, value, is_path, is_map in _parts(template)
         }
 
     def _path(self, path: str) -> Any:
@@ -216,6 +216,22 @@ class Execution:
         if name[1] not in self.state:
             raise StepError("States.Runtime", f"{path} is not in {self.state}")
         return self.state[name[1]]
+
+
+def _parts(template: Json) -> list[tuple[str, Any, bool, bool]]:
+    """The members of a template: name, value, whether it is a path, and whether it is a template itself."""
+    known = _PARTS.get(id(template))
+    if known is None or known[0] is not template:
+        parts = [(k.removesuffix(".$"), v, k.endswith(".$"), isinstance(v, dict)) for k, v in template.items()]
+        known = _PARTS[id(template)] = template, parts
+    return known[1]
+
+
+def _through_json(answer: Json) -> Json:
+    """What a function answers, as it comes out of JSON."""
+    if {type(each) for each in answer.values()} <= _AS_THEY_ARE:
+        return dict(answer)
+    return dict(json.loads(_JSON.encode(answer)))
 
 
 def _matches(wanted: list[str], error: str) -> bool:

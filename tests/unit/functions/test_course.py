@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.unit.functions.hosts import Host
+from tests.unit.functions.machine import DEFINITION
 from tests.unit.functions.world import Account, hosts
 
 from tidegate.store.errors import DeploymentGroupBusyError
@@ -45,6 +48,32 @@ def test_a_pass_that_acts_is_five_transitions_and_one_that_waits_three() -> None
     acting = ["EvaluateHealth", "Verdict?", "PickBatch", "SendCommands", "AwaitProgress"]
     assert path[first : first + 5] == acting
     assert path[first + 5 : first + 8] == ["EvaluateHealth", "Verdict?", "AwaitProgress"]
+
+
+@pytest.mark.parametrize(("version", "between"), [(4, []), (3, ["PickBatch"])], ids=["now", "an earlier machine"])
+def test_a_pass_that_only_sends_picks_no_batch(version: int, between: list[str]) -> None:
+    account = Account(hosts(1, online=False))
+    account.machine = of_version(version)
+    account.clock.at(account.now + 30, lambda: vars(account.hosts["i-00000000000000001"]).update(online=True))
+    deployed = account.deploy("v1.zip")
+    path = account.run().path(deployed)
+    second = path.index("EvaluateHealth", path.index("AwaitProgress"))
+    assert path[second : second + 4 + len(between)] == [
+        "EvaluateHealth",
+        "Verdict?",
+        *between,
+        "SendCommands",
+        "AwaitProgress",
+    ]
+    assert account.deployment(deployed)["status"] == "Succeeded"
+
+
+def of_version(version: int) -> dict[str, Any]:
+    """The machine, as it says to functions that it is of this version."""
+    first = DEFINITION["States"]["ValidateRevision"]
+    payload = {**first["Parameters"]["Payload"], "machineVersion": version}
+    first = {**first, "Parameters": {**first["Parameters"], "Payload": payload}}
+    return {**DEFINITION, "States": {**DEFINITION["States"], "ValidateRevision": first}}
 
 
 def test_every_reason_is_kept_in_order() -> None:

@@ -21,7 +21,7 @@ from tidegate.store.applications import Applications
 from tidegate.store.deployments import Deployments
 from tidegate.store.groups import Groups
 from tidegate.store.memory import MemoryTable
-from tidegate.store.table import Put, Write, key_of
+from tidegate.store.table import Item, Key
 
 ENV = {
     "TIDEGATE_TABLE": "table",
@@ -82,15 +82,12 @@ class RecordingTable(MemoryTable):
         super().__init__()
         self.courses: dict[str, list[str]] = {}
 
-    def write(self, *writes: Write) -> None:
-        super().write(*writes)
-        for write in writes:
-            pk, sk = key_of(write.item) if isinstance(write, Put) else write.key
-            if sk == "DEP" and (pk, sk) in self._items:
-                course = self.courses.setdefault(pk[4:], [])
-                status = self._items[pk, sk]["status"]
-                if course[-1:] != [status]:
-                    course.append(status)
+    def _store(self, key: Key, item: Item | None, as_bytes: bytes) -> None:
+        super()._store(key, item, as_bytes)
+        if key[1] == "DEP" and item is not None:
+            course = self.courses.setdefault(key[0][4:], [])
+            if course[-1:] != [item["status"]]:
+                course.append(item["status"])
 
 
 class Account:

@@ -7,30 +7,18 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
+from tests.alarms import put_alarm, set_alarm
 
 from tidegate.gateways.alarms import Alarms
 from tidegate.gateways.errors import DeniedError, ThrottledError
 
 
-def put(client: Any, name: str) -> None:
-    client.put_metric_alarm(
-        AlarmName=name,
-        ComparisonOperator="GreaterThanThreshold",
-        EvaluationPeriods=1,
-        Threshold=1,
-        Namespace="app",
-        MetricName="errors",
-        Period=60,
-        Statistic="Sum",
-    )
-
-
 def test_states_of_those_that_exist(cloud: Callable[[str], Any]) -> None:
     client = cloud("cloudwatch")
     for name in ("a", "b", "c"):
-        put(client, name)
-    client.set_alarm_state(AlarmName="b", StateValue="ALARM", StateReason="test")
-    client.set_alarm_state(AlarmName="c", StateValue="INSUFFICIENT_DATA", StateReason="test")
+        put_alarm(client, name)
+    set_alarm(client, "b", "ALARM")
+    set_alarm(client, "c", "INSUFFICIENT_DATA")
     states = Alarms(client).states(["a", "b", "gone"])
     assert states == {"a": states["a"], "b": "ALARM"}
     assert states["a"] != "ALARM"

@@ -76,6 +76,7 @@ def test_one_that_waits_no_more_is_told_and_no_fault(stub: Stubber, operation: s
     [
         ("AccessDenied", "AUTO_SCALING_IAM_ROLE_PERMISSIONS"),
         ("ValidationError", "AUTO_SCALING_CONFIGURATION"),
+        ("LimitExceeded", "RESOURCE_LIMIT_EXCEEDED"),
         ("Throttling", ThrottledError),
         ("ResourceContention", UnavailableError),
     ],

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import hashlib
 import io
 import itertools
@@ -36,6 +37,13 @@ STAGE = [
 ]
 PYTHONS = "/usr/bin/python3 /usr/libexec/platform-python python3"
 GROUP_ID = "6f1a2b3c-0000-4000-8000-000000000001"
+
+
+@functools.cache
+def document_lines(name: str) -> tuple[str, ...]:
+    """The lines of a document of the template, by its logical id."""
+    resource = yaml_parse((REPOSITORY / "template.yaml").read_text())["Resources"][name]
+    return tuple(resource["Properties"]["Content"]["mainSteps"][0]["inputs"]["runCommand"])
 
 
 class Server:
@@ -167,10 +175,7 @@ class Host:
         body = order if isinstance(order, bytes) else json.dumps(order).encode()
         path = f"/order/{next(self._numbers)}"
         named = {"url": self.server.put(path, body), "sha256": hashlib.sha256(body).hexdigest(), **parameter}
-        document = yaml_parse((REPOSITORY / "template.yaml").read_text())["Resources"]["RunStageDocument"][
-            "Properties"
-        ]["Content"]
-        script = "\n".join(document["mainSteps"][0]["inputs"]["runCommand"])
+        script = "\n".join(document_lines("RunStageDocument"))
         script = script.replace("{{ order }}", base64.b64encode(json.dumps(named).encode()).decode())
         if self.python:
             assert PYTHONS in script

@@ -21,34 +21,42 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+#: How services say that they are asked too often; in general, and in the models of the operations that are called here.
 _THROTTLES = frozenset(
     {
         "EC2ThrottledException",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
+        "RateExceeded",
+        "RequestLimitExceeded",
         "RequestThrottled",
         "RequestThrottledException",
+        "SlowDown",
         "Throttled",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "ThrottledException",
-        "SlowDown",
-        "RateExceeded",
+        "DependencyThrottle",  # Elastic Load Balancing, of the services that it asks itself
+        "KmsThrottlingException",  # Step Functions
+        "KMSThrottling",  # Amazon SNS
+        "KmsThrottled",  # Amazon SQS
     }
 )
-#: How services say that a quota is used up, which no patience mends.
+#: How services say that a quota is used up, which no patience mends: in general, and in the models of the operations
+#: that are called here. Systems Manager's SendCommand has no word for it, nor have DynamoDB's reads and writes.
 _LIMITS = frozenset(
     {
-        "LimitExceeded",
         "LimitExceededException",
         "ResourceLimitExceeded",
         "ServiceQuotaExceededException",
-        "InstanceLimitExceeded",
-        "VcpuLimitExceeded",
-        "TooManyTargets",
+        "LimitExceeded",  # Auto Scaling
+        "TooManyTargets",  # Elastic Load Balancing: RegisterTargets
         "TooManyRegistrationsForTargetId",
+        "ExecutionLimitExceeded",  # Step Functions: StartExecution
+        "InstanceLimitExceeded",  # EC2, which has no models of errors ("Error codes for the Amazon EC2 API")
+        "VcpuLimitExceeded",
+        "MaxSpotInstanceCountExceeded",
     }
 )
 #: How services say that what only the stack itself makes (its SSM documents, its bucket, its table) is not there.

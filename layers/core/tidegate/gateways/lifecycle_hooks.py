@@ -13,15 +13,20 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from tidegate.gateways.errors import DeniedError, UnavailableError, error_code, translated
-from tidegate.gateways.service_roles import RolePermissionsError
+from tidegate.gateways.errors import error_code
+from tidegate.gateways.scaling_refusals import Refusals
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.scaling import ScalingFault, ScalingGroup
 
 #: Seconds that an instance waits without a heartbeat, and what becomes of it then; as CodeDeploy's own hooks have them.
 TIMEOUT: Final = 600
 DEFAULT_RESULT: Final = "ABANDON"
-_CONFIGURATION: Final = frozenset({"ValidationError", "LimitExceeded"})
+_REFUSALS: Final = Refusals(
+    ScalingFault,
+    denied="Allow it in the policies of the account, or in those of the stack's functions.",
+    invalid=ErrorCode.AUTO_SCALING_CONFIGURATION,
+    remedy="If the hook is broken, take the Auto Scaling group out of the deployment group and put it back.",
+)
 
 
 class LifecycleHooks:
@@ -35,7 +40,7 @@ class LifecycleHooks:
         if not names:
             return {}
         found: dict[str, ScalingGroup] = {}
-        with _faults(f"describing the Auto Scaling groups {', '.join(names)}"):
+        with _REFUSALS.told(f"describing the Auto Scaling groups {', '.join(names)}"):
             pages = self._client.get_paginator("describe_auto_scaling_groups").paginate(
                 AutoScalingGroupNames=list(names)
             )
@@ -57,13 +62,13 @@ class LifecycleHooks:
 
     def names(self, scaling_group: str) -> list[str]:
         """The names of all hooks of an Auto Scaling group."""
-        with _faults(f"describing the hooks of the Auto Scaling group {scaling_group}"):
+        with _REFUSALS.told(f"describing the hooks of the Auto Scaling group {scaling_group}"):
             found = self._client.describe_lifecycle_hooks(AutoScalingGroupName=scaling_group)
         return [each["LifecycleHookName"] for each in found["LifecycleHooks"]]
 
     def put(self, scaling_group: str, name: str, transition: str, about: Mapping[str, str]) -> None:
         """Put a hook, or put it right; ``about`` travels with its events, for people who read them."""
-        with _faults(f"putting the hook {name} on the Auto Scaling group {scaling_group}"):
+        with _REFUSALS.told(f"putting the hook {name} on the Auto Scaling group {scaling_group}"):
             self._client.put_lifecycle_hook(
                 AutoScalingGroupName=scaling_group,
                 LifecycleHookName=name,
@@ -75,7 +80,7 @@ class LifecycleHooks:
 
     def delete(self, scaling_group: str, name: str) -> None:
         """Delete a hook; one that is not there, also for want of its Auto Scaling group, is fine."""
-        with _faults(f"deleting the hook {name} of the Auto Scaling group {scaling_group}"):
+        with _REFUSALS.told(f"deleting the hook {name} of the Auto Scaling group {scaling_group}"):
             try:
                 self._client.delete_lifecycle_hook(AutoScalingGroupName=scaling_group, LifecycleHookName=name)
             except ClientError as error:
@@ -85,7 +90,7 @@ class LifecycleHooks:
     def complete(self, scaling_group: str, hook: str, instance_id: str, token: str, *, go_on: bool) -> bool:
         """Let a waiting instance go on, or abandon it; False where it waits no more."""
         result = "CONTINUE" if go_on else "ABANDON"
-        with _faults(f"completing the lifecycle action of {instance_id} at the hook {hook}"), _waits() as wait:
+        with _REFUSALS.told(f"completing the lifecycle action of {instance_id} at the hook {hook}"), _waits() as wait:
             self._client.complete_lifecycle_action(
                 AutoScalingGroupName=scaling_group,
                 LifecycleHookName=hook,
@@ -97,7 +102,7 @@ class LifecycleHooks:
 
     def heartbeat(self, scaling_group: str, hook: str, instance_id: str, token: str) -> bool:
         """Keep an instance waiting for another while; False where it waits no more."""
-        with _faults(f"keeping {instance_id} waiting at the hook {hook}"), _waits() as wait:
+        with _REFUSALS.told(f"keeping {instance_id} waiting at the hook {hook}"), _waits() as wait:
             self._client.record_lifecycle_action_heartbeat(
                 AutoScalingGroupName=scaling_group, LifecycleHookName=hook, InstanceId=instance_id, **_token(token)
             )
@@ -105,12 +110,12 @@ class LifecycleHooks:
 
     def suspend(self, scaling_group: str, processes: Sequence[str]) -> None:
         """Suspend processes; those that are suspended stay so."""
-        with _faults(f"suspending {', '.join(processes)} of the Auto Scaling group {scaling_group}"):
+        with _REFUSALS.told(f"suspending {', '.join(processes)} of the Auto Scaling group {scaling_group}"):
             self._client.suspend_processes(AutoScalingGroupName=scaling_group, ScalingProcesses=list(processes))
 
     def resume(self, scaling_group: str, processes: Sequence[str]) -> None:
         """Resume processes; those that run stay so."""
-        with _faults(f"resuming {', '.join(processes)} of the Auto Scaling group {scaling_group}"):
+        with _REFUSALS.told(f"resuming {', '.join(processes)} of the Auto Scaling group {scaling_group}"):
             self._client.resume_processes(AutoScalingGroupName=scaling_group, ScalingProcesses=list(processes))
 
 
@@ -134,22 +139,3 @@ def _waits() -> Iterator[_Wait]:
         if error_code(error) != "ValidationError" or "No active Lifecycle Action" not in message:
             raise
         wait.there = False
-
-
-@contextmanager
-def _faults(doing: str) -> Iterator[None]:
-    """What a deployment or a group ends with; throttling, and what else may pass, stays an error to be tried again."""
-    try:
-        with translated(doing):
-            yield
-    except RolePermissionsError as error:
-        raise ScalingFault(ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS, str(error)) from error
-    except DeniedError as error:
-        remedy = "Allow it in the policies of the account, or in those of the stack's functions."
-        raise ScalingFault(ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS, f"{error} {remedy}") from error
-    except UnavailableError as error:
-        cause = error.__cause__
-        if isinstance(cause, ClientError) and error_code(cause) in _CONFIGURATION:
-            remedy = "If the hook is broken, take the Auto Scaling group out of the deployment group and put it back."
-            raise ScalingFault(ErrorCode.AUTO_SCALING_CONFIGURATION, f"{error} {remedy}") from error
-        raise

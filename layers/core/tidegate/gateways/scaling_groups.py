@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from tidegate.gateways.errors import (
-    DeniedError,
-    FleetFault,
-    LimitReachedError,
-    UnavailableError,
-    error_code,
-    translated,
-)
-from tidegate.gateways.service_roles import RolePermissionsError
+from tidegate.gateways.errors import FleetFault, error_code
+from tidegate.gateways.scaling_refusals import Refusals
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.group_copy import ACTION, POLICY, SUSPENDED, copy_of, taken
 
@@ -24,6 +16,13 @@ _THERE: Final = "AlreadyExists"
 _ABSENT: Final = "not found"
 #: How Auto Scaling words that a launch failed for want of room (AWS: "Troubleshoot Auto Scaling: instance launch").
 _NO_ROOM: Final = ("limit", "quota", "insufficient")
+_REFUSALS: Final = Refusals(
+    FleetFault,
+    denied="Allow it in the policies of the account. A launch template needs ec2:RunInstances, ec2:CreateTags and, for "
+    "its instance profile, iam:PassRole; the stack's parameter InstanceRoleArns names the roles that may be passed.",
+    invalid=ErrorCode.AUTOSCALING_VALIDATION_ERROR,
+    remedy="Mend the Auto Scaling group, its launch template above all, and deploy again.",
+)
 
 
 class ScalingGroups:
@@ -34,7 +33,7 @@ class ScalingGroups:
 
     def find(self, name: str) -> Mapping[str, Any] | None:
         """A group as DescribeAutoScalingGroups tells it."""
-        with _faults(f"describing the Auto Scaling group {name}"):
+        with _REFUSALS.told(f"describing the Auto Scaling group {name}"):
             rows = self._client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
         return rows[0] if rows else None
 
@@ -43,7 +42,7 @@ class ScalingGroups:
 
         Repeated after it died half-way, it makes what is missing; what is there is written again as it is.
         """
-        with _faults(f"copying the Auto Scaling group {source['AutoScalingGroupName']} as {name}"):
+        with _REFUSALS.told(f"copying the Auto Scaling group {source['AutoScalingGroupName']} as {name}"):
             try:
                 self._client.create_auto_scaling_group(**copy_of(source, name, deployment_id))
             except ClientError as error:
@@ -74,12 +73,12 @@ class ScalingGroups:
 
     def resize(self, name: str, minimum: int, desired: int) -> None:
         """Let a group have so many instances, and so many at least."""
-        with _faults(f"giving the Auto Scaling group {name} the size {desired}"):
+        with _REFUSALS.told(f"giving the Auto Scaling group {name} the size {desired}"):
             self._client.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=minimum, DesiredCapacity=desired)
 
     def failure(self, name: str) -> tuple[str, str]:
         """The error code and the sentence of the last activity of a group, where it failed; empty where it did not."""
-        with _faults(f"describing what the Auto Scaling group {name} does"):
+        with _REFUSALS.told(f"describing what the Auto Scaling group {name} does"):
             rows = self._client.describe_scaling_activities(AutoScalingGroupName=name, MaxRecords=1)["Activities"]
         if not rows or rows[0]["StatusCode"] != "Failed":
             return "", ""
@@ -90,35 +89,10 @@ class ScalingGroups:
 
     def delete(self, name: str) -> None:
         """Delete a group and end its instances; one that is gone, or going, is fine."""
-        with _faults(f"deleting the Auto Scaling group {name}"):
+        with _REFUSALS.told(f"deleting the Auto Scaling group {name}"):
             try:
                 self._client.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)
             except ClientError as error:
                 gone = error_code(error) == "ValidationError" and _ABSENT in str(error)
                 if not gone and error_code(error) != "ScalingActivityInProgress":
                     raise
-
-
-@contextmanager
-def _faults(doing: str) -> Iterator[None]:
-    """What a deployment ends with; throttling, and what else may pass, stays an error to be tried again."""
-    try:
-        with translated(doing):
-            yield
-    except RolePermissionsError as error:
-        raise FleetFault(ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS, str(error)) from error
-    except DeniedError as error:
-        remedy = (
-            "Allow it in the policies of the account. A launch template needs ec2:RunInstances, ec2:CreateTags and, "
-            "for its instance profile, iam:PassRole; the stack's parameter InstanceRoleArns names the roles that may "
-            "be passed."
-        )
-        raise FleetFault(ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS, f"{error} {remedy}") from error
-    except LimitReachedError as error:
-        raise FleetFault(ErrorCode.RESOURCE_LIMIT_EXCEEDED, str(error)) from error
-    except UnavailableError as error:
-        cause = error.__cause__
-        if isinstance(cause, ClientError) and error_code(cause) == "ValidationError":
-            remedy = "Mend the Auto Scaling group, its launch template above all, and deploy again."
-            raise FleetFault(ErrorCode.AUTOSCALING_VALIDATION_ERROR, f"{error} {remedy}") from error
-        raise

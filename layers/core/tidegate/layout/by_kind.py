@@ -53,19 +53,20 @@ def laid_out(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime)
         balancers = _balancers_of(deployment, group["info"], runtime)
         return Layout(instance_plan(deployment, runtime, balanced=bool(balancers)), balancers)
     if "trafficBackOf" in deployment:
-        return _behind_balancers(traffic_back_plan(deployment, runtime), deployment, group, runtime)
+        return _behind(_balancers_of(deployment, group["info"], runtime), traffic_back_plan(deployment, runtime))
     if is_blue_green(deployment):
         options_of(deployment)
-        made = _behind_balancers(blue_green_plan(deployment, group, runtime), deployment, group, runtime)
+        balancers = _balancers_of(deployment, group["info"], runtime)
+        made = _behind(balancers, blue_green_plan(deployment, group, runtime))
         return replace(made, selection=moved_selection(deployment, group))
     return _in_place(deployment, group, runtime)
 
 
-def _behind_balancers(plan: Plan, deployment: Deployment, group: Mapping[str, Any], runtime: Runtime) -> Layout:
-    """A plan with its balancers, which take all of its instances."""
+def _behind(balancers: Sequence[Balancer], plan: Plan) -> Layout:
+    """A plan with its balancers, which must take all of its instances."""
     if unfit := cannot_be_balanced(plan.ledger, plan.roster):
         raise BalancerFault(ErrorCode.ELB_INVALID_INSTANCE, unfit)
-    return Layout(plan, _balancers_of(deployment, group["info"], runtime))
+    return Layout(plan, balancers)
 
 
 def _in_place(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime) -> Layout:
@@ -88,9 +89,7 @@ def _in_place(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime
         zonal=_zonal_of(deployment),
         most=runtime.settings.max_instances,
     )
-    if unfit := cannot_be_balanced(made.ledger, made.roster):
-        raise BalancerFault(ErrorCode.ELB_INVALID_INSTANCE, unfit)
-    return Layout(made, balancers)
+    return _behind(balancers, made)
 
 
 def _balancers_of(deployment: Deployment, info: Mapping[str, Any], runtime: Runtime) -> list[Balancer]:

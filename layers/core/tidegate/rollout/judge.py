@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Final
 
+from tidegate.model.cells import Census, Origin, Outcome, cell, outcome_of
 from tidegate.model.decisions import Decision, VerdictKind
 from tidegate.model.deployment import ErrorCode
-from tidegate.model.ledger import Census, Closing, Ledger, Origin, Outcome, cell, outcome_of
+from tidegate.model.ledger import Closing, Ledger
 from tidegate.model.legs import Constraint, Leg, WaitKind
 from tidegate.rollout.observe import limit_of
 from tidegate.rollout.pick import may_start
 from tidegate.rollout.rules import Rules
 from tidegate.rollout.words import count, seconds
+
+ROOM: Final = "ROOM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,11 @@ class Verdict:
     look_again_at: float
     ledger: Ledger
     status: str = ""
+
+    @property
+    def picks(self) -> bool:
+        """Whether there is room for more targets; a deployment that acts without it only sends what is unsent."""
+        return self.code == ROOM
 
     @property
     def decision(self) -> Decision:
@@ -71,9 +80,7 @@ def judge(
     startable = may_start(ledger)
     if startable or any(flight.unsent for flight in ledger.flights):
         reason = f"{count(startable, 'instance')} can be set going." if startable else "A command is still to be sent."
-        return Verdict(
-            VerdictKind.ACT, "ROOM" if startable else "UNSENT", reason, next_look(ledger, rules, now), ledger
-        )
+        return Verdict(VerdictKind.ACT, ROOM if startable else "UNSENT", reason, next_look(ledger, rules, now), ledger)
     census = ledger.census()
     reason = (
         f"{count(census.in_flight, 'instance')} in flight, "
@@ -149,8 +156,8 @@ def next_look(ledger: Ledger, rules: Rules, now: float) -> float:
             looks.append(since + (rules.reachable_within if flight.unsent else rules.undelivered_after))
         elif not flight.unsent:  # balancers tell nothing by themselves
             looks.append(now + rules.balancer_interval)
-        if flight.unsent:  # no signal tells when its hosts can be reached
-            looks.append(now + max(rules.undelivered_after / 10, rules.heartbeat_floor))
+        if flight.unsent:
+            looks.append(now + rules.reached_again(now - flight.begun_at))
     if ledger.closing is not None:
         looks.append(ledger.closing.since + rules.drain_limit)
     if ledger.waiting and ledger.current.wait is not None:

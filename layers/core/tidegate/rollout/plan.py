@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from tidegate.model.cells import Origin, Outcome, cell
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import ErrorCode
-from tidegate.model.ledger import Closing, Ledger, Member, Origin, Outcome, Roster, cell
+from tidegate.model.ledger import Closing, Ledger, Member, Roster
 from tidegate.model.legs import ONLY_STAGE, Leg, Stage, whole_fleet
 from tidegate.rollout.way import Zonal, zone_legs
 from tidegate.rollout.words import count

@@ -44,6 +44,16 @@ class Rules:
         """How long the agent of a host may take until it can be reached."""
         return self.unreachable_after or self.undelivered_after
 
+    def reached_again(self, waited: float) -> float:
+        """How long until hosts that could not be reached for ``waited`` seconds are tried again; no signal tells it.
+
+        A tenth of the time that they have for it; longer the longer they stay away, by an eighth of the wait at most.
+
+        >>> Rules().reached_again(0), Rules().reached_again(800)
+        (30.0, 100.0)
+        """
+        return max(self.undelivered_after / 10, self.heartbeat_floor, min(waited / 8, self.heartbeat_ceiling))
+
     def heartbeat(self, quiet: float) -> float:
         """How long to wait when nothing has changed for ``quiet`` seconds: as long again, within bounds.
 

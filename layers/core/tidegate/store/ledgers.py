@@ -14,6 +14,7 @@ from tidegate.model.ledger import Closing, Flight, Ledger, Member, Purpose, Rost
 from tidegate.store.deployment_items import LIVE_STATUSES, still_live
 from tidegate.store.errors import ConditionFailedError, ConflictError, StaleGenerationError
 from tidegate.store.table import Absent, All, Check, Equals, OneOf, Put, Table, Update, Write
+from tidegate.store.values import packed, unpacked
 
 SHARD = 1000  # targets a shard: a byte each in the ledger, an id each in the roster
 
@@ -204,6 +205,7 @@ def pack(positions: Iterable[int]) -> str:
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
+@lru_cache(maxsize=1 << 12)
 def unpack(text: str) -> tuple[int, ...]:
     """Ranges as positions.
 
@@ -289,6 +291,12 @@ def _head(ledger: Ledger) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=1 << 8)
+def _way(as_bytes: bytes) -> tuple[legs.Leg, ...]:
+    """All legs. They hardly change from pass to pass, and are read again by each one, in a process that stays."""
+    return tuple(legs.from_item(each) for each in unpacked(as_bytes))
+
+
 def _ledger(head: Mapping[str, Any], cells: bytes) -> Ledger:
     flights = tuple(
         Flight(
@@ -314,7 +322,7 @@ def _ledger(head: Mapping[str, Any], cells: bytes) -> Ledger:
         changed_at=head["changedAt"],
         settled=head["settled"],
         # A ledger of the previous release has one leg and does not say so.
-        legs=tuple(legs.from_item(each) for each in head.get("legs", ())),
+        legs=_way(packed(head.get("legs", []))),
         leg=head.get("leg", 0),
         leg_since=head.get("legSince", 0.0),
         leg_open=head.get("legOpen", False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
@@ -37,6 +38,7 @@ from tidegate.store.values import bytes_of, normalised, packed, unpacked
 
 INDEXES = ("GSI1", "GSI2")
 _INDEX_KEYS = tuple((index, f"{index}PK", f"{index}SK") for index in INDEXES)
+_LAST = chr(sys.maxunicode)
 # Sort key in the table or an index, and the item's own key: the order of a partition.
 _Place: TypeAlias = tuple[str, str, str]
 
@@ -53,11 +55,11 @@ class MemoryTable:
 
     def get(self, key: Key) -> Item | None:
         with self._lock:
-            return self._copy(key)
+            return self._read(key) if key in self._items else None
 
     def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
         with self._lock:
-            return {key: unpacked(self._packed[key]) for key in keys if key in self._packed}
+            return {key: self._read(key) for key in keys if key in self._items}
 
     def query(
         self,
@@ -87,7 +89,7 @@ class MemoryTable:
             if descending:
                 found.reverse()
             taken = found if limit is None else found[:limit]
-            items = [unpacked(self._packed[place[1:]]) for place in taken]
+            items = [self._read(place[1:]) for place in taken]
             return Page(items, cursor_of(items[-1], index) if items and len(taken) < len(found) else None)
 
     def count(self, pk: str, prefix: str = "", *, index: str | None = None) -> int:
@@ -99,23 +101,29 @@ class MemoryTable:
         if not 1 <= len(writes) <= MAX_TRANSACTION_WRITES:
             raise ValueError(f"A transaction holds 1 to {MAX_TRANSACTION_WRITES} writes, not {len(writes)}.")
         keys = [_key(write) for write in writes]
-        if len(set(keys)) < len(keys):
+        if len(keys) > 1 and len(set(keys)) < len(keys):
             raise ValueError("A transaction may name each key only once.")
         with self._lock:
-            for position, (key, write) in enumerate(zip(keys, writes, strict=True)):
-                self._require(position, key, write.condition)
+            for position, write in enumerate(writes):
+                if write.condition is not None:
+                    self._require(position, keys[position], write.condition)
             # Values are checked before the first change, so that a bad one leaves nothing half done.
-            changes = [(key, self._result(key, write)) for key, write in zip(keys, writes, strict=True)]
-            bytes_by_key = {key: packed(item) for key, item in changes if item is not None}
-            if any(_too_large(item, bytes_by_key[key]) for key, item in changes if item is not None):
-                raise ItemTooLargeError
-            for key, item in changes:
-                self._store(key, item, bytes_by_key.get(key))
+            changes: list[tuple[Key, Item | None, bytes]] = []
+            for key, write in zip(keys, writes, strict=True):
+                if isinstance(write, Check):
+                    continue
+                item = self._result(key, write)
+                as_bytes = b"" if item is None else packed(item)
+                if item is not None and _too_large(item, as_bytes):
+                    raise ItemTooLargeError
+                changes.append((key, item, as_bytes))
+            for change in changes:
+                self._store(*change)
 
     def update_returning(self, update: Update) -> Item:
         with self._lock:
             self.write(update)
-            return dict(unpacked(self._packed[update.key]))
+            return self._read(update.key)
 
     def write_many(self, writes: Sequence[Put | Delete]) -> None:
         if any(write.condition is not None for write in writes):
@@ -124,43 +132,49 @@ class MemoryTable:
             for write in writes:
                 self.write(write)
 
-    def _require(self, position: int, key: Key, condition: Condition | None) -> None:
-        item = self._items.get(key)
-        if condition is not None and not _holds(condition, item):
-            raise ConditionFailedError(position, self._copy(key))
+    def _require(self, position: int, key: Key, condition: Condition) -> None:
+        if not _holds(condition, self._items.get(key)):
+            raise ConditionFailedError(position, self._read(key) if key in self._items else None)
 
-    def _result(self, key: Key, write: Write) -> Item | None:
+    def _result(self, key: Key, write: Put | Update | Delete) -> Item | None:
         if isinstance(write, Put):
-            return dict(normalised(write.item))
+            return normalised(write.item)  # type: ignore[no-any-return]
         if isinstance(write, Delete):
             return None
-        if isinstance(write, Check):
-            return self._items.get(key)
         return _updated(self._items.get(key), write)
 
-    def _store(self, key: Key, item: Item | None, as_bytes: bytes | None = None) -> None:
-        before = _places(self._items.get(key))
+    def _store(self, key: Key, item: Item | None, as_bytes: bytes) -> None:
+        old = self._items.get(key)
         if item is None:
             self._items.pop(key, None)
             self._packed.pop(key, None)
         else:
-            self._items[key], self._packed[key] = item, as_bytes or packed(item)
-        after = _places(item)
-        if before == after:
+            self._items[key], self._packed[key] = item, as_bytes
+        if not _moves(old, item):
             return
-        for partition, place in before:
+        for partition, place in _places(old):
             places = self._partitions[partition]
             del places[bisect_left(places, place)]
-        for partition, place in after:
+        for partition, place in _places(item):
             insort(self._partitions.setdefault(partition, []), place)
 
-    def _copy(self, key: Key) -> Item | None:
-        as_bytes = self._packed.get(key)
-        return None if as_bytes is None else dict(unpacked(as_bytes))
+    def _read(self, key: Key) -> Item:
+        """An item that is there, as a copy of the caller's own."""
+        return unpacked(self._packed[key])  # type: ignore[no-any-return]
 
 
 def _key(write: Write) -> Key:
     return key_of(write.item) if isinstance(write, Put) else write.key
+
+
+def _moves(old: Item | None, new: Item | None) -> bool:
+    """Whether an item stands in other places than before."""
+    if old is None or new is None:
+        return old is not new
+    for _, partition, sort in _INDEX_KEYS:
+        if old.get(partition) != new.get(partition) or old.get(sort) != new.get(sort):
+            return True
+    return False
 
 
 def _places(item: Item | None) -> list[tuple[tuple[str | None, str], _Place]]:
@@ -184,20 +198,24 @@ def _range(places: Sequence[_Place], prefix: str, between: tuple[str, str] | Non
     first, last = 0, len(places)
     if prefix:
         first = bisect_left(places, (prefix,))
-        last = bisect_left(places, True, lo=first, key=lambda place: not place[0].startswith(prefix))
+        last = bisect_left(places, (_behind(prefix),), lo=first)
     if between is not None:
         first = max(first, bisect_left(places, (between[0],)))
         last = min(last, bisect_right(places, between[1], key=lambda place: place[0]))
     return first, max(first, last)
 
 
+def _behind(prefix: str) -> str:
+    """The least text that is greater than all that begin with ``prefix``."""
+    head = prefix.rstrip(_LAST)
+    return head[:-1] + chr(ord(head[-1]) + 1) if head else _LAST * (len(prefix) + 1)
+
+
 def _updated(item: Item | None, update: Update) -> Item:
     new: Item = dict(item) if item else {"PK": update.key[0], "SK": update.key[1]}
-    before = set(new)
-    new.update({name: normalised(value) for name, value in update.set.items()})
-    for name, value in update.set_if_absent.items():
-        if name not in before:
-            new[name] = normalised(value)
+    absent = {name: value for name, value in update.set_if_absent.items() if name not in new}
+    new.update(normalised(update.set))
+    new.update(normalised(absent))
     for name, amount in update.add.items():
         new[name] = normalised(new.get(name, 0) + amount)
     for name, members in update.add_to_set.items():

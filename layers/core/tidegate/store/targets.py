@@ -53,10 +53,13 @@ class Targets:
 
     def show(self, deployment_id: str, rows: Sequence[TargetRow], now: float) -> None:
         """Write the targets' rows."""
-        self._table.write_many([_row(deployment_id, row, now) for row in rows])
+        if rows:
+            self._table.write_many([_row(deployment_id, row, now) for row in rows])
 
     def events(self, deployment_id: str, target_ids: Sequence[str]) -> dict[str, Sequence[Mapping[str, Any]]]:
         """The lifecycle events that are recorded of some targets, by target id."""
+        if not target_ids:
+            return {}
         keys = {(f"DEP#{deployment_id}", f"TARGET#{each}"): each for each in target_ids}
         found = self._table.get_many(keys)
         return {keys[key]: item["lifecycleEvents"] for key, item in found.items()}
@@ -72,7 +75,8 @@ class Targets:
             if not is_leaving(deployment) and deployment.get("deploymentMode") != RESTART:
                 puts.append(_installation(deployment, row, now))  # of those that install something
             puts.append(self._health(deployment, row, now))
-        self._table.write_many(puts)
+        if puts:
+            self._table.write_many(puts)
 
     def health(self, group_id: str) -> dict[str, Health]:
         """Health of the group's instances, by target id; those never deployed to are absent."""

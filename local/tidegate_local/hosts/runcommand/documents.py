@@ -4,6 +4,7 @@ Follows "SSM document syntax" and "Command document plugin reference" (aws:runSh
 Systems Manager user guide.
 """
 
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -86,7 +87,7 @@ class Document:
 def parse_document(content: str | Mapping[str, Any]) -> Document:
     """Read a document's JSON or YAML; RunCommandError ``InvalidDocument`` when it has no steps to run."""
     try:
-        raw = yaml.safe_load(content) if isinstance(content, str) else content
+        raw = _loaded(content) if isinstance(content, str) else content
     except yaml.YAMLError as error:
         raise RunCommandError("InvalidDocument", f"the document is neither JSON nor YAML: {error}") from error
     version = str(raw.get("schemaVersion", "")) if isinstance(raw, Mapping) else ""
@@ -95,6 +96,12 @@ def parse_document(content: str | Mapping[str, Any]) -> Document:
     if not raw.get("mainSteps"):
         raise RunCommandError("InvalidDocument", "the document has no mainSteps")
     return Document(raw.get("parameters") or {}, raw["mainSteps"])
+
+
+@functools.lru_cache(maxsize=32)
+def _loaded(text: str) -> Any:
+    # A document is sent many times, and nobody changes what was read.
+    return yaml.safe_load(text)
 
 
 def _value(name: str, rule: Mapping[str, Any], given: Sequence[str] | None) -> str | list[str]:

@@ -1,6 +1,7 @@
 """A Windows host: a folder, stand-ins for Windows' programs, and a Python that lacks what Windows lacks."""
 
 import base64
+import functools
 import hashlib
 import itertools
 import json
@@ -105,6 +106,7 @@ class WindowsHost:
         return self.finish(self.start(order))
 
 
+@functools.cache
 def document() -> list[str]:
     """The lines of the document for Windows: PowerShell, Python, PowerShell."""
     resources = yaml_parse((REPOSITORY / "template.yaml").read_text())["Resources"]
