@@ -74,6 +74,8 @@ def _check_course(world: SimWorld, deployment_id: str, item: Mapping[str, Any]) 
         code = item["error"]["code"]
         worn = {"INTERNAL_ERROR", "THROTTLED"} if world.scenario.patience > MACHINE_TRIES else set()
         fits = CODES[item["status"]] | worn
+        if world.scenario.balanced and world.boxes.names:
+            fits |= {"ELB_INVALID_INSTANCE"}
         if "scaling" in item:
             fits |= {"AUTO_SCALING_CONFIGURATION"} | _given_up(world)
         _require(code in fits, f"{deployment_id} ended {item['status']} with {item['error']}")

@@ -172,6 +172,24 @@ MUTATIONS = (
         "Constraint(0, blue, max(1, blue_minimum),",
         "Constraint(0, blue, 0,",
     ),
+    Mutation(
+        "deregistered, and deployed to",
+        f"{_STORE}.onpremises:OnPremisesInstances.registered",
+        'if item["status"] == REGISTERED',
+        'if item["status"]',
+    ),
+    Mutation(
+        "health of an earlier machine",
+        "tidegate.layout.fleets:_on_premises",
+        ' and health[name].time >= item["registerTime"]',
+        "",
+    ),
+    Mutation(
+        "on-premises instances behind balancers",
+        f"{_CORE}.traffic:cannot_be_balanced",
+        "if not names or not balanced:",
+        "if names or not balanced:",
+    ),
     Mutation("instance lock never released", f"{_STORE}.scaled_groups:lock_released", 'remove=("live",)', "remove=()"),
     Mutation(
         "ABANDON told as CONTINUE",

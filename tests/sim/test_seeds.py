@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from tests.sim.draws import draw
 from tests.sim.play import play, play_seed
-from tests.sim.scenarios import draw
 
 SEEDS = 500
 SHARE = 20  # seeds of one test, so that they run side by side
