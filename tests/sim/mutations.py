@@ -211,8 +211,14 @@ MUTATIONS = (
     ),
     Mutation(
         "newcomers not followed up",
-        "tidegate.scaling.follow_ups:follow_up",
-        "if not _has_outdated(ended, root, group, runtime):",
-        'if not _has_outdated(ended, root, group, runtime) or ended["creator"] != "CodeDeployAutoUpdate":',
+        "tidegate.scaling.follow_ups:_follow_up",
+        "if not newcomers:",
+        'if not newcomers or ended["creator"] != "CodeDeployAutoUpdate":',
+    ),
+    Mutation(
+        "newcomers forgotten when a user's deployment fails",
+        "tidegate.scaling.follow_ups:_follow_up",
+        'if "scaling" in ended and',
+        'if ended["status"] != "Succeeded" or "scaling" in ended and',
     ),
 )

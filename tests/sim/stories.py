@@ -152,6 +152,10 @@ class Story:
         gone = {each for each, since in world.boxes.deregistered.items() if since < began}
         assert not gone & set(self.fleet), f"{sorted(gone & set(self.fleet))} are no longer registered"
         there = {plan.target_id for plan in world.scenario.hosts} - world.boxes.deregistered.keys()
+        if item["creator"] == "CodeDeployAutoUpdate":
+            others = there & set(self.fleet)
+            assert not others, f"{self.deployment_id} follows for newcomers, and deploys to {others}"
+            return
         for target_id in there - set(self.fleet):
             row = rows.get(target_id, {})
             outdated = not row.get("healthy") or row.get("revisionKey") != item["revisionKey"]

@@ -223,7 +223,8 @@ class SimWorld(Account):
         finally:
             self.current.pop()
         self.sweep_is_due = False
-        if self.watch.live or self.users.waiting or (self.scaling and self.scaling.is_open):
+        open_ends = self.users.waiting or (self.scaling and self.scaling.is_open)
+        if open_ends or self.table.query("LIVE").items:
             self._sweep_later()
 
     def _sweep_later(self) -> None:
