@@ -15,8 +15,9 @@ from tidegate.course.silence import messages, without_the_terminated
 from tidegate.course.target_rows import target_row
 from tidegate.gateways.errors import BalancerFault
 from tidegate.model.balancers import Balancer, from_items
+from tidegate.model.cells import Outcome
 from tidegate.model.decisions import Decision, Sight, Sighting, VerdictKind
-from tidegate.model.ledger import Closing, Flight, Ledger, Outcome, Roster
+from tidegate.model.ledger import Closing, Flight, Ledger, Roster
 from tidegate.model.legs import StageKind, WaitKind, events_of
 from tidegate.rollout import Observed, TargetChange, Verdict, judge, observe, to_look_at
 from tidegate.rollout.dispatch import worded

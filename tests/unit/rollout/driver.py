@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from tidegate.model.cells import Census, Outcome
 from tidegate.model.decisions import Diagnostics, EventRecord, HostReport, Sight, Sighting
-from tidegate.model.ledger import Census, Closing, Flight, Ledger, Outcome, Purpose, Roster
+from tidegate.model.ledger import Closing, Flight, Ledger, Purpose, Roster
 from tidegate.model.legs import Stage, WaitKind
 from tidegate.rollout import Candidate, Plan, Rules, Verdict, judge, observe, pick, plan, to_look_at
 from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, withdrawn

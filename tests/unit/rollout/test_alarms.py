@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests.unit.rollout.driver import FAST
 
-from tidegate.model.ledger import Closing, Ledger, Origin, Outcome, cell
+from tidegate.model.cells import Origin, Outcome, cell
+from tidegate.model.ledger import Closing, Ledger
 from tidegate.model.legs import Leg, Stage, StageKind, Wait, WaitKind
 from tidegate.rollout import judge
 from tidegate.rollout.alarms import alarm_closing, watched_alarms

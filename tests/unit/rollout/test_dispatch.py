@@ -7,7 +7,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.model.ledger import Flight, Ledger, Origin, Outcome, Purpose, cell
+from tidegate.model.cells import Origin, Outcome, cell
+from tidegate.model.ledger import Flight, Ledger, Purpose
 from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, withdrawn
 
 IDS = {f"i-{n}": n for n in range(6)}

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from tests.unit.rollout.driver import BAD, FAST, GOOD, Deployment, Host, fleet
 
-from tidegate.model.ledger import Outcome, Purpose
+from tidegate.model.cells import Outcome
+from tidegate.model.ledger import Purpose
 from tidegate.rollout import Candidate
 
 ONE_AT_A_TIME = ("MOST_CONCURRENCY", 1)

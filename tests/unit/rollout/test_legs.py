@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.rollout.driver import FAST, GOOD, Deployment, Host, fleet
 
+from tidegate.model.cells import Origin, Outcome, cell
 from tidegate.model.decisions import Decision
-from tidegate.model.ledger import Ledger, Member, Origin, Outcome, Roster, cell
+from tidegate.model.ledger import Ledger, Member, Roster
 from tidegate.rollout import Candidate, Plan, minimum_healthy
 from tidegate.rollout.way import BlueGreen, Zonal, blue_green_legs, in_place_stages, traffic_back_legs
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.rollout.driver import report
 
+from tidegate.model.cells import Origin, Outcome, cell
 from tidegate.model.decisions import Diagnostics, HostReport, Sight, Sighting
-from tidegate.model.ledger import Flight, Ledger, Origin, Outcome, Purpose, cell
+from tidegate.model.ledger import Flight, Ledger, Purpose
 from tidegate.rollout import Rules, judge, observe, to_look_at
 
 RULES = Rules(undelivered_after=300, stage_limit=1000, look_share=3)

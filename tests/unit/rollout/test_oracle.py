@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import pytest
 from tests.unit.rollout.driver import report
 
+from tidegate.model.cells import Outcome
 from tidegate.model.decisions import Sight, Sighting
-from tidegate.model.ledger import Ledger, Outcome
+from tidegate.model.ledger import Ledger
 from tidegate.rollout import Candidate, Rules, judge, observe, pick, plan
 
 RULES = Rules()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.model.ledger import Origin, origin_of
+from tidegate.model.cells import Origin, origin_of
 from tidegate.rollout import Candidate, plan
 from tidegate.rollout.way import Zonal
 

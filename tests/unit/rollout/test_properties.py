@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.unit.rollout.driver import FAST, GOOD, Deployment, Host
 
-from tidegate.model.ledger import Outcome, Purpose
+from tidegate.model.cells import Outcome
+from tidegate.model.ledger import Purpose
 from tidegate.rollout import Candidate
 
 hosts = st.builds(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.rollout.driver import Deployment
 from tests.unit.rollout.test_properties import adds_up, health, hosts, never_below_the_minimum
 
-from tidegate.model.ledger import Outcome
+from tidegate.model.cells import Outcome
 from tidegate.rollout import Candidate
 from tidegate.rollout.plan import minimum_healthy
 from tidegate.rollout.way import Zonal

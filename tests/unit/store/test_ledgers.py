@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tidegate.model.cells import Outcome
 from tidegate.model.decisions import Decision
-from tidegate.model.ledger import Closing, Flight, Ledger, Member, Outcome, Purpose, Roster
+from tidegate.model.ledger import Closing, Flight, Ledger, Member, Purpose, Roster
 from tidegate.store.errors import StaleGenerationError
 from tidegate.store.ledgers import Ledgers, Loaded, StaleLedgerError, number_decisions, pack, unpack
 from tidegate.store.memory import MemoryTable

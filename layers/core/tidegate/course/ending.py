@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidegate.course.target_rows import target_row
+from tidegate.model.cells import Outcome
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import RESTART, is_blue_green
-from tidegate.model.ledger import Ledger, Outcome
+from tidegate.model.ledger import Ledger
 from tidegate.model.legs import events_of
 from tidegate.rollout import RollbackPlan, plan_rollback
 from tidegate.rollout.blue_green import Traffic, traffic_of

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from tidegate.gateways.errors import FleetFault, GatewayError
+from tidegate.model.cells import Outcome
 from tidegate.model.decisions import Sight, Sighting
-from tidegate.model.ledger import Outcome
 
 if TYPE_CHECKING:
     from tidegate.model.ledger import Flight, Member, Roster

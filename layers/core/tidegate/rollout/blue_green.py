@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tidegate.model.cells import Origin, Outcome, cell, outcome_of, stage_of
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import BLUE, GREEN, ErrorCode
-from tidegate.model.ledger import Closing, Ledger, Member, Origin, Outcome, Roster, cell, outcome_of, stage_of
+from tidegate.model.ledger import Closing, Ledger, Member, Roster
 from tidegate.model.legs import StageKind
 from tidegate.rollout.plan import Candidate, Plan, minimum_healthy, origin, too_many
 from tidegate.rollout.way import BALANCER_LIMIT, BlueGreen, Limit, blue_green_legs, traffic_back_legs

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tidegate.model.cells import Outcome
 from tidegate.model.decisions import Decision
-from tidegate.model.ledger import Flight, Ledger, Member, Outcome
+from tidegate.model.ledger import Flight, Ledger, Member
 from tidegate.rollout.words import count
 
 _NOT_OPTED_IN = (

@@ -6,9 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
+from tidegate.model.cells import Census, Origin, Outcome, cell, outcome_of
 from tidegate.model.decisions import Decision, VerdictKind
 from tidegate.model.deployment import ErrorCode
-from tidegate.model.ledger import Census, Closing, Ledger, Origin, Outcome, cell, outcome_of
+from tidegate.model.ledger import Closing, Ledger
 from tidegate.model.legs import Constraint, Leg, WaitKind
 from tidegate.rollout.observe import limit_of
 from tidegate.rollout.pick import may_start

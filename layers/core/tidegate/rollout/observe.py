@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from tidegate.model.cells import Outcome
 from tidegate.model.decisions import HostReport, Sight, Sighting
-from tidegate.model.ledger import Flight, Ledger, Outcome, Purpose
+from tidegate.model.ledger import Flight, Ledger, Purpose
 from tidegate.model.legs import ONLY_STAGE, Stage
 from tidegate.rollout.rules import Rules
 from tidegate.rollout.words import seconds

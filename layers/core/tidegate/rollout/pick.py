@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tidegate.model.cells import Census, Origin, Outcome
 from tidegate.model.decisions import Decision
-from tidegate.model.ledger import Census, Flight, Ledger, Origin, Outcome, Purpose
+from tidegate.model.ledger import Flight, Ledger, Purpose
 from tidegate.rollout.rules import Rules
 from tidegate.rollout.words import count
 
