@@ -19,7 +19,7 @@ from tidegate.model.ledger import Closing, Ledger
 from tidegate.model.scaling import ScalingFault
 from tidegate.rollout import judge
 from tidegate.runtime import Runtime, State, kept, step
-from tidegate.scaling.follow_ups import follow_up
+from tidegate.scaling.follow_ups import what_follows
 from tidegate.scaling.hook_settling import settle_hooks
 from tidegate.scaling.lifecycle_actions import complete
 from tidegate.store.errors import DeploymentGroupNotFoundError
@@ -108,7 +108,7 @@ def _after(state: State, ended: Mapping[str, Any], rollback_id: str | None, runt
     except (ScalingFault, ServiceRoleError):  # the sweep tries again, and Auto Scaling's own time-out ends it
         logger.exception("Auto Scaling does not take the answer")
     _settle_hooks(ended, runtime)
-    if started := rollback_id or follow_up(ended, runtime):
+    if started := what_follows(ended, rollback_id, runtime):
         return {**kept(state), "verdict": "ROLL_BACK", "rollbackDeploymentId": started}
     return {**kept(state), "verdict": "END"}
 

@@ -36,6 +36,8 @@ def check_end(world: SimWorld) -> None:
     changed = world.table.changed_by_readers()
     _require(not changed, f"{changed} were changed by functions that had only read them")
     _require("live" not in world.group(), f"the group is still locked by {world.group().get('live')}")
+    marks = [item["SK"] for item in world.table.query("LIVE").items]
+    _require(not marks, f"{marks} are still marked, and nothing goes on")
     for name, execution in world.executions.items():
         # Who failed or was aborted was found by the sweep; none is still under way.
         fine = {"SUCCEEDED", "ABORTED"} | ({"FAILED"} if world.scenario.patience > MACHINE_TRIES else set())
@@ -72,6 +74,8 @@ def _check_course(world: SimWorld, deployment_id: str, item: Mapping[str, Any]) 
         code = item["error"]["code"]
         worn = {"INTERNAL_ERROR", "THROTTLED"} if world.scenario.patience > MACHINE_TRIES else set()
         fits = CODES[item["status"]] | worn
+        if world.scenario.balanced and world.boxes.names:
+            fits |= {"ELB_INVALID_INSTANCE"}
         if "scaling" in item:
             fits |= {"AUTO_SCALING_CONFIGURATION"} | _given_up(world)
         _require(code in fits, f"{deployment_id} ended {item['status']} with {item['error']}")

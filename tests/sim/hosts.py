@@ -34,7 +34,7 @@ class SimHost(Host):
 
 
 class SimFleet(Fleet):
-    """Run Command and EC2 over hosts that have lives."""
+    """Run Command and EC2 over hosts that have lives; they are called as Systems Manager calls them."""
 
     world: SimWorld
     hosts: dict[str, SimHost]  # type: ignore[assignment]
@@ -45,7 +45,7 @@ class SimFleet(Fleet):
     def send(
         self, target_ids: Sequence[str], order: str, comment: str, delivery_seconds: int, system: str
     ) -> list[Sent]:
-        self.world.watch.sends(self.orders.published[order][0], target_ids)
+        self.world.watch.sends(self.orders.published[order][0], [self.world.target_of(each) for each in target_ids])
         return super().send(target_ids, order, comment, delivery_seconds, system)
 
     def come_online(self, target_id: str) -> None:
@@ -65,14 +65,17 @@ class SimFleet(Fleet):
     def die(self, target_id: str, back_after: float | None) -> None:
         """The host goes down; what ran on it stays as it was."""
         host = self.hosts[target_id]
-        self.world.unreliable.add(target_id)
+        self._unreliable(target_id)
         host.up, host.lives = False, host.lives + 1
         for stage in host.working:
-            self.world.watch.interrupted(target_id, stage.partition("/")[0])
+            self.world.watch.interrupted(self.world.target_of(target_id), stage.partition("/")[0])
         host.working.clear()
         self.world.tell(f"{target_id} dies" + (f", for {back_after:.0f} s" if back_after is not None else ""))
         if back_after is not None:
             self.clock.at(self.clock.now + back_after, lambda: self._come_back(target_id))
+
+    def _unreliable(self, target_id: str) -> None:
+        self.world.unreliable.add(self.world.target_of(target_id))
 
     def _come_back(self, target_id: str) -> None:
         host = self.hosts[target_id]
@@ -87,7 +90,7 @@ class SimFleet(Fleet):
     def _pick_up(self, command_id: str, target_id: str) -> None:
         late = self.world.chance.happens("host is late")
         if late is not None:
-            self.world.unreliable.add(target_id)
+            self._unreliable(target_id)
             self.clock.at(self.clock.now + late.uniform(1, 400), lambda: self._receive(command_id, target_id))
         else:
             self._receive(command_id, target_id)
@@ -114,7 +117,7 @@ class SimFleet(Fleet):
             self._work(command_id, command, target_id, host, stage)
 
     def _work(self, command_id: str, command: Command, target_id: str, host: SimHost, stage: str) -> None:
-        self.world.watch.begins(target_id, command.order, command.expires)
+        self.world.watch.begins(self.world.target_of(target_id), command.order, command.expires)
         host.records[stage] = None  # the marker on disk: an event is in progress
         host.working[stage] = [command_id]
         host.runs[command.order["deploymentId"]] += 1
@@ -122,7 +125,7 @@ class SimFleet(Fleet):
         takes = host.takes or 1.0
         if dice := self.world.chance.happens("host is slow"):
             takes *= dice.uniform(2, 60)
-            self.world.unreliable.add(target_id)
+            self._unreliable(target_id)
         if self.world.chance.happens("host hangs"):
             return
         if dice := self.world.chance.happens("host dies at work"):
@@ -144,14 +147,14 @@ class SimFleet(Fleet):
             target_id, command.order["events"], fails=key in host.fails and "Install" in command.order["events"]
         )
         host.records[stage] = report
-        self.world.watch.ended(target_id, command.order, report)
+        self.world.watch.ended(self.world.target_of(target_id), command.order, report)
         if report.status == "Succeeded":
             host.revision = key
         for command_id in host.working.pop(stage):
             if self.commands[command_id].sightings[target_id].sight is not Sight.RUNNING:
                 continue
             if self.world.chance.happens("answer lost"):
-                self.world.unreliable.add(target_id)
+                self._unreliable(target_id)
                 self._see(command_id, target_id, Sighting(Sight.UNANSWERED, detail="SSM says TimedOut"))
             else:
                 self._answer(command_id, target_id, report)

@@ -49,8 +49,10 @@ class Liveness:
         """Systems Manager knows that a command has ended on a host; its event is on its way, or lost."""
         deployment_id = self._world.fleet.commands[command_id].order["deploymentId"]
         troubles = self._count()
-        if self._waits.get(deployment_id) == troubles and deployment_id in self._world.watch.live:
-            place = deployment_id, command_id, node_id
+        if self._waits.get(deployment_id) != troubles or deployment_id not in self._world.watch.live:
+            return
+        place, ledger = (deployment_id, command_id, node_id), self._world.table.items[f"DEP#{deployment_id}", "LEDGER"]
+        if self._is_in(place, _commands(ledger)):  # it may have been given up long ago
             self._ended[place] = self._world.now, troubles
             if lost:
                 self._lost.add(place)
@@ -64,7 +66,7 @@ class Liveness:
         """
         if not self._ended:
             return
-        there = {flight["commandId"]: flight["positions"] for flight in new["flights"] if flight["commandId"]}
+        there = _commands(new)
         for place in [each for each in self._ended if each[0] == deployment_id]:
             if not self._is_in(place, there):
                 self._known(place, turns=math.ceil(len(old["flights"]) / LOOK_SHARE))
@@ -83,7 +85,7 @@ class Liveness:
         deployment_id, command_id, node_id = place
         if command_id not in there:
             return False
-        position = self._world.watch.stories[deployment_id].fleet.index(node_id)
+        position = self._world.watch.stories[deployment_id].fleet.index(self._world.target_of(node_id))
         ranges = [each.partition("-") for each in there[command_id].split(",") if each]
         return any(int(first) <= position <= int(last or first) for first, _, last in ranges)
 
@@ -106,3 +108,8 @@ class Liveness:
             self._troubles += sum(each.startswith(TROUBLE) for each in happened[self._seen :])
             self._seen = len(happened)
         return self._troubles
+
+
+def _commands(ledger: Mapping[str, Any]) -> dict[str, str]:
+    """The commands that a ledger waits for, with the positions of their targets."""
+    return {flight["commandId"]: flight["positions"] for flight in ledger["flights"] if flight["commandId"]}

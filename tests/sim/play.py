@@ -7,8 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from tests.sim.chance import Chance
+from tests.sim.draws import draw
 from tests.sim.ending import check_end
-from tests.sim.scenarios import Scenario, draw
+from tests.sim.scenarios import Scenario
 from tests.sim.watch import Violation
 from tests.sim.world import SimWorld
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 NAME = "web"
 RULE = 10
-MACHINE_TRIES = 7
 #: What may keep functions from an answer in time. Lost events and hosts do not.
 _EXCUSES = ("killed", "throttled", "slow call", "execution aborted", "taken for dead")
 _OF_FLEET = ("lastAttempted", "lastSuccessful", "lastGood")
@@ -226,22 +225,24 @@ class SimScaling(ScalingGroups):
             fresh = [one for one in launches if since.get(root, 0) < one["completeTime"] <= each["createTime"]]
             self._require(bool(fresh), f"{each['deploymentId']} follows {root} for no newcomer")
             since[root] = each["createTime"]
-        # Who makes follow-ups may be gone for good then.
-        aborted = any(each.startswith("execution aborted") for each in self._world.chance.happened)
-        worn = aborted or self._world.scenario.patience > MACHINE_TRIES
-        for launch in launches if not worn else ():
+        for launch in launches:
             self._check_up_to_date(launch, deployments)
 
     def _check_up_to_date(self, launch: Mapping[str, Any], deployments: list[dict[str, Any]]) -> None:
-        """A newcomer with an older revision than the last good one is a target of a deployment of that one."""
+        """A newcomer with an older revision than the last good one is a target of a deployment of that one.
+
+        Unless it has something else by now: what a user has put on it later stays.
+        """
         good, instance_id = self._world.group()["lastGood"], launch["scaling"]["instanceId"]
         if launch["status"] != "Succeeded" or launch["revisionKey"] == good["revisionKey"]:
             return
-        others = [each for each in deployments if "scaling" not in each]
-        asked = any(each["deploymentId"] > good["deploymentId"] and each["creator"] == "user" for each in others)
-        if asked or self.all[NAME].states[instance_id] != "InService":
-            return  # that one has the lock, and decides what is on the instances
+        if self.all[NAME].states[instance_id] != "InService":
+            return
         stories = self._world.watch.stories
+        others = [each for each in deployments if "scaling" not in each and each["deploymentId"] in stories]
+        installed = [each for each in others if each.get("deploymentMode") != "RESTART"]
+        if any(instance_id in stories[each["deploymentId"]].succeeded for each in installed):
+            return
         ours = [each["deploymentId"] for each in others if each["revisionKey"] == good["revisionKey"]]
-        brought = any(instance_id in stories[each].fleet for each in ours if each in stories)
+        brought = any(instance_id in stories[each].fleet for each in ours)
         self._require(brought, f"{instance_id} has {launch['location']}, and nothing followed {good['deploymentId']}")

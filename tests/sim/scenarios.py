@@ -1,42 +1,27 @@
-"""What a seed stands for: a fleet, the deployments that are asked for, and how hostile the world is."""
+"""What a seed stands for: a fleet, the deployments that are asked for, and how hostile the world is (``draws.py``)."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 from typing import Any
 
-ON_REQUEST = "DEPLOYMENT_STOP_ON_REQUEST"
-ROLLBACKS = ("DEPLOYMENT_FAILURE", ON_REQUEST, "DEPLOYMENT_STOP_ON_ALARM")
-ZONES = ("zone-a", "zone-b", "zone-c")
 
-#: How likely each fault is in a rough world, each time it is possible.
-ROUGH = {
-    # calls of functions to the world
-    "killed before a call": 1 / 120,
-    "killed after a call": 1 / 120,
-    "throttled": 1 / 90,
-    "slow call": 1 / 60,
-    "execution aborted": 1 / 300,
-    "taken for dead, but goes on": 1 / 25,
-    # events
-    "event lost": 1 / 5,
-    "event late": 1 / 5,
-    "event doubled": 1 / 5,
-    # hosts, each time they are given work
-    "host dies at work": 1 / 40,
-    "host hangs": 1 / 60,
-    "host is slow": 1 / 12,
-    "host is late": 1 / 25,
-    "answer lost": 1 / 15,
-    "cancel ignored": 1 / 2,
-    # balancers, each time a target comes or goes
-    "target stays unhealthy": 1 / 60,
-    "drains slowly": 1 / 20,
-    "balancer throttled": 1 / 40,
-    # alarms, each time they are read
-    "alarm raised": 1 / 150,
-}
+@dataclass(frozen=True)
+class BoxPlan:
+    """What makes a host an on-premises instance.
+
+    Attributes
+    ----------
+    node_ids : the managed nodes that answer to its name; where that is not one, it cannot be deployed to
+    registered : seconds before the start
+    deregistered_at : seconds after the start; None: it stays
+    goes_away : it is gone then; otherwise it still ends what it has begun
+    """
+
+    node_ids: tuple[str, ...]
+    registered: float
+    deregistered_at: float | None
+    goes_away: bool
 
 
 @dataclass(frozen=True)
@@ -51,6 +36,14 @@ class HostPlan:
     online: bool = True
     opted_in: bool = True
     comes_back: float | None = None
+    box: BoxPlan | None = None
+
+    @property
+    def node_id(self) -> str:
+        """What Systems Manager calls it."""
+        if self.box is None:
+            return self.target_id
+        return self.box.node_ids[0] if self.box.node_ids else f"no node of {self.target_id}"
 
 
 @dataclass(frozen=True)
@@ -134,137 +127,13 @@ class Scenario:
         if self.blue_green:
             return ["blue/green"]
         place = "behind a balancer" if self.balanced else "in place"
+        boxes = sum(host.box is not None for host in self.hosts)
         found = []
         for wish in self.wishes:
             how = "by zones" if wish.zonal else "at once"
             found.append(f"{place}, {how}{', restart' if wish.restart else ''}")
+        if boxes:
+            found.append(f"{place}, on-premises instances{'' if boxes == len(self.hosts) else ' and EC2 instances'}")
         if self.scaling:
             found.append(f"Auto Scaling{', terminations too' if self.scaling.termination_hook else ''}")
         return found
-
-
-def draw(seed: int, hosts: int = 20) -> Scenario:
-    """The scenario of a seed.
-
-    Parameters
-    ----------
-    hosts : the largest fleet; most seeds have fewer
-    """
-    dice = random.Random(f"scenario {seed}")
-    count = hosts if dice.random() < 0.4 else dice.randint(1, hosts)
-    balanced = dice.random() < 0.35
-    last_good = "v0.zip" if dice.random() < 0.7 else ""
-    roughness = dice.choice((0.0, 0.3, 0.3, 1.0, 1.0, 2.0))
-    rates = {kind: min(1.0, rate * roughness * dice.choice((0, 0.5, 1, 1, 2))) for kind, rate in ROUGH.items()}
-    env = {
-        "TIDEGATE_PASSES_PER_EXECUTION": str(dice.choice((3, *[10] * 2, *[200] * 7))),
-        "TIDEGATE_HEARTBEAT_SECONDS": str(dice.choice((60, 300, 300))),
-        "TIDEGATE_MAX_INSTANCES": str(max(1000, hosts)),
-    }
-    unwell = dice.choice((0.0, 0.03, 0.2))
-    fleet = tuple(_host(dice, number, count, last_good, unwell) for number in range(1, count + 1))
-    wishes = []
-    at = 0.0
-    for number in range(1, dice.choice((1, 1, 2, 2, 3)) + 1):
-        wishes.append(_wish(dice, at, f"v{number}.zip", count))
-        at += dice.choice((0.0, 30.0, 600.0, 4000.0))
-    blue_green = _blue_green(seed, balanced, count)
-    return Scenario(
-        seed,
-        fleet,
-        tuple(wishes),
-        balanced,
-        last_good,
-        rates,
-        env,
-        blue_green,
-        None if blue_green else _scaling(seed, [wish.at for wish in wishes]),
-        dice.choice((5, 5, 100)),
-    )
-
-
-def _host(dice: random.Random, number: int, count: int, last_good: str, unwellness: float) -> HostPlan:
-    healths = ("current", "current", "old", "unhealthy", "unknown", "never") if last_good else ("never", "unhealthy")
-    bad = dice.random()
-    failing = frozenset(key for key in ("v1.zip", "v2.zip", "v3.zip") if dice.random() < bad * 0.3)
-    unwell = dice.random() < unwellness
-    return HostPlan(
-        target_id=f"i-{number:017x}",
-        zone=ZONES[number * len(ZONES) // (count + 1)] if number % 7 else ZONES[0],
-        health=dice.choice(healths) if last_good == "" or dice.random() < 0.4 else "current",
-        fails=failing,
-        takes=round(dice.uniform(1, 20), 3),
-        online=not unwell,
-        opted_in=dice.random() > 0.01,
-        comes_back=round(dice.uniform(1, 400), 3) if unwell and dice.random() < 0.7 else None,
-    )
-
-
-def _wish(dice: random.Random, at: float, key: str, count: int) -> Wish:
-    minimum = dice.choice(
-        (
-            ("MOST_CONCURRENCY", 1),
-            ("MOST_CONCURRENCY", dice.randint(1, count)),
-            ("HOST_COUNT", dice.randint(0, count)),
-            ("HOST_COUNT", max(0, count - dice.randint(1, 5))),
-            ("FLEET_PERCENT", dice.choice((0, 25, 50, 75, 95))),
-            ("FLEET_PERCENT", dice.randint(1, 99)),
-        )
-    )
-    zonal: dict[str, Any] | None = None
-    if dice.random() < 0.3:
-        zonal = {"monitorDurationInSeconds": dice.choice((0, 60, 400))}
-        if dice.random() < 0.5:
-            zonal["firstZoneMonitorDurationInSeconds"] = dice.choice((0, 30, 700))
-        if dice.random() < 0.6:
-            floor = dice.choice((("HOST_COUNT", dice.choice((0, 1, 2))), ("FLEET_PERCENT", dice.choice((10, 50, 70)))))
-            zonal["minimumHealthyHostsPerZone"] = {"type": floor[0], "value": floor[1]}
-    return Wish(
-        at=at,
-        key=key,
-        minimum=minimum,
-        zonal=zonal,
-        rolls_back_on=tuple(event for event in ROLLBACKS if dice.random() < 0.6),
-        outdated_only=dice.random() < 0.15,
-        restart=dice.random() < 0.1,
-        stop_after=round(dice.expovariate(1 / 120), 3) if dice.random() < 0.25 else None,
-        stop_rolls_back=dice.choice((None, True, False)),
-        watches_alarm=dice.random() < 0.3,
-    )
-
-
-def _blue_green(seed: int, balanced: bool, count: int) -> BlueGreenPlan | None:
-    dice = random.Random(f"blue/green {seed}")
-    if not balanced or count < 2 or dice.random() < 0.6:
-        return None
-    minimums = (("HOST_COUNT", 0), ("FLEET_PERCENT", 50), ("FLEET_PERCENT", 25), ("MOST_CONCURRENCY", 1))
-    return BlueGreenPlan(
-        minimum=dice.choice(minimums),
-        ready=dice.choice((None, None, 5, 60)),
-        terminate=dice.choice((None, 1, 20)),
-        continued_after=round(dice.uniform(60, 2000), 3) if dice.random() < 0.7 else None,
-    )
-
-
-def _scaling(seed: int, asked_at: list[float]) -> ScalingPlan | None:
-    dice = random.Random(f"scaling {seed}")
-    if dice.random() < 0.7:
-        return None
-    newcomers = tuple(_newcomer(dice, number, asked_at) for number in range(1, dice.randint(1, 4) + 1))
-    return ScalingPlan(
-        newcomers,
-        termination_hook=dice.random() < 0.5,
-        strategy=dice.choice(("UPDATE", "UPDATE", "UPDATE", "IGNORE")),
-    )
-
-
-def _newcomer(dice: random.Random, number: int, asked_at: list[float]) -> Newcomer:
-    bad = dice.random() < 0.3
-    return Newcomer(
-        target_id=f"i-a{number:016x}",
-        at=round(dice.choice(asked_at) + dice.choice((5.0, 60.0, 900.0)) * dice.random(), 3),
-        fails=frozenset(key for key in ("v0.zip", "v1.zip", "v2.zip", "v3.zip") if bad and dice.random() < 0.5),
-        takes=round(dice.uniform(1, 120), 3),
-        registers_after=dice.choice((0.0, 0.0, round(dice.uniform(1, 1500), 3), None if dice.random() < 0.3 else 30.0)),
-        leaves_after=round(dice.choice((30, 300, 3000)) * dice.random(), 3) if dice.random() < 0.5 else None,
-    )

@@ -91,9 +91,12 @@ class Story:
         item = world.deployment(deployment_id)
         members = [m for shard in world.table.query(f"DEP#{deployment_id}", "ROSTER#").items for m in shard["members"]]
         fleet = [member[0] for member in members]
-        rows = {row["SK"][5:]: row for row in world.table.query(f"GROUP#{world.group_id}", "HOST#").items}
+        rows = world.noted_health()
+        for name, since in world.boxes.registered.items():
+            if rows.get(name, {}).get("time", since) < since:
+                del rows[name]  # of an earlier machine of this name
         zonal = item.get("zonal") if item["creator"] != "codeDeployRollback" else None
-        zones = {each: world.hosts[each].zone for each in fleet} if zonal else {}
+        zones = {each: world.hosts[each].zone if each in world.hosts else "" for each in fleet} if zonal else {}
         sizes = {zone: list(zones.values()).count(zone) for zone in zones.values()}
         per_zone = (zonal or {}).get("minimumHealthyHostsPerZone") or {"type": "HOST_COUNT", "value": 0}
         watch = float((zonal or {}).get("monitorDurationInSeconds") or 0)
@@ -145,7 +148,15 @@ class Story:
 
         wanted = sorted(self.fleet, key=place)
         assert self.fleet == wanted, f"the order of {self.deployment_id} is {self.fleet}, not {wanted}"
-        for target_id in {plan.target_id for plan in world.scenario.hosts} - set(self.fleet):
+        began = world.current[-1].began
+        gone = {each for each, since in world.boxes.deregistered.items() if since < began}
+        assert not gone & set(self.fleet), f"{sorted(gone & set(self.fleet))} are no longer registered"
+        there = {plan.target_id for plan in world.scenario.hosts} - world.boxes.deregistered.keys()
+        if item["creator"] == "CodeDeployAutoUpdate":
+            others = there & set(self.fleet)
+            assert not others, f"{self.deployment_id} follows for newcomers, and deploys to {others}"
+            return
+        for target_id in there - set(self.fleet):
             row = rows.get(target_id, {})
             outdated = not row.get("healthy") or row.get("revisionKey") != item["revisionKey"]
             assert item.get("updateOutdatedInstancesOnly"), f"{target_id} is missing"

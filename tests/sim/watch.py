@@ -149,6 +149,8 @@ class Watch:
 
     def traffic(self, event: str, ids: Sequence[str]) -> None:
         """Balancers are asked to take targets out, or in; they may be asked twice."""
+        boxes = sorted(set(ids) & self._world.boxes.registered.keys())
+        self.require(not boxes, 4, f"balancers are asked for {boxes}, which are on-premises instances")
         for story in self.stories.values():
             if story.deployment_id not in self.live or self._world.current[-1].deployment_id != story.deployment_id:
                 continue

@@ -15,6 +15,7 @@ from typing import Any, cast
 from aws_lambda_powertools import Logger
 from tests.sim.alarms import SimAlarms
 from tests.sim.balancers import SimTargetGroup, SimTerminations
+from tests.sim.boxes import Boxes
 from tests.sim.chance import Chance
 from tests.sim.hosts import SimFleet, SimHost
 from tests.sim.liveness import Liveness
@@ -95,10 +96,11 @@ class SimWorld(Account):
         greens = [plan.target_id for plan in scenario.hosts][1::2] if scenario.blue_green else []
         self.greens = frozenset(greens)
         fleet = {plan.target_id: "green" if plan.target_id in self.greens else "demo" for plan in scenario.hosts}
-        hosts = {plan.target_id: _host(plan, fleet[plan.target_id]) for plan in scenario.hosts}
+        hosts = {plan.node_id: _host(plan, fleet[plan.target_id]) for plan in scenario.hosts}
         super().__init__(hosts, **scenario.env)
         self.watch, self.liveness = Watch(self), Liveness(self)
         self.scaling = SimScaling(self, scenario.scaling) if scenario.scaling else None
+        self.boxes = Boxes(self)
         self.group_id = GROUP_ID if self.scaling else "group-1"
         if scenario.scaling and self.scaling:
             self.ports["lifecycle_hooks"] = self.scaling
@@ -118,7 +120,7 @@ class SimWorld(Account):
         self.users = Users(self)
         for plan in scenario.hosts:
             if plan.comes_back is not None and chance.planned(f"{plan.target_id} comes back"):
-                self.clock.at(START + plan.comes_back, lambda i=plan.target_id: self.fleet.come_online(i))
+                self.clock.at(START + plan.comes_back, lambda i=plan.node_id: self.fleet.come_online(i))
 
     def _scale(self, plan: ScalingPlan, scaling: SimScaling) -> None:
         """Give the group its Auto Scaling group, with hooks."""
@@ -130,6 +132,10 @@ class SimWorld(Account):
         """A line of the trace, where one is kept."""
         if self.trace is not None:
             self.trace.append(f"{self.now - START:10.2f}  {what}")
+
+    def target_of(self, node_id: str) -> str:
+        """The target that a managed node is: an EC2 instance is its own."""
+        return self.boxes.names.get(node_id, node_id)
 
     def noted_health(self) -> dict[str, Any]:
         """What is noted of the instances' health, by target id."""
@@ -194,6 +200,7 @@ class SimWorld(Account):
     def play(self) -> None:
         """Let everything happen that is to happen."""
         self.users.come()
+        self.boxes.come()
         if self.scaling:
             self.scaling.come()
         self._sweep_later()
@@ -216,7 +223,8 @@ class SimWorld(Account):
         finally:
             self.current.pop()
         self.sweep_is_due = False
-        if self.watch.live or self.users.waiting or (self.scaling and self.scaling.is_open):
+        open_ends = self.users.waiting or (self.scaling and self.scaling.is_open)
+        if open_ends or self.table.query("LIVE").items:
             self._sweep_later()
 
     def _sweep_later(self) -> None:
@@ -448,7 +456,7 @@ class SimWorld(Account):
 
 
 def _host(plan: HostPlan, fleet: str) -> SimHost:
-    tags = {"Fleet": fleet} | ({"tidegate:managed": "true"} if plan.opted_in else {})
+    tags = {"Fleet": fleet} | ({"tidegate:managed": "true"} if plan.opted_in else {}) if plan.box is None else {}
     return SimHost(fails=plan.fails, takes=plan.takes, online=plan.online, tags=tags, zone=plan.zone)
 
 

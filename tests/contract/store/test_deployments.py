@@ -21,6 +21,7 @@ from tidegate.store.errors import (
     DeploymentNotFoundError,
     InstanceBusyError,
     StaleGenerationError,
+    TableBusyError,
 )
 from tidegate.store.groups import Groups
 from tidegate.store.revisions import Revisions
@@ -390,14 +391,32 @@ def test_a_follow_up_and_its_root_know_each_other(store: Deployments) -> None:
     store.finish(root["deploymentId"], status="Succeeded", now=2.0)
     good = {"location": V1, "revisionKey": revision_key(V1)}
     for number in (1, 2):
-        item = follow_up_deployment(root, good, deployment_id=f"d-FOLLOWUP{number}", now=2.0 + number)
-        store.create(item, revision_description="", root=root["deploymentId"])
+        item = follow_up_deployment(root, good, ["i-1"], deployment_id=f"d-FOLLOWUP{number}", now=2.0 + number)
+        store.create(item, revision_description="", root=store.get(root["deploymentId"]))
         store.finish(item["deploymentId"], status="Succeeded", now=2.5 + number)
     found = store.get(root["deploymentId"])["relatedDeployments"]
     assert found == {"autoUpdateOutdatedInstancesDeploymentIds": ["d-FOLLOWUP1", "d-FOLLOWUP2"]}
     item = store.get("d-FOLLOWUP2")
     assert item["relatedDeployments"] == {"autoUpdateOutdatedInstancesRootDeploymentId": root["deploymentId"]}
     assert (item["updateOutdatedInstancesOnly"], item["creator"]) == (True, "CodeDeployAutoUpdate")
+    assert item["newcomers"] == ["i-1"]
+
+
+def test_who_read_a_root_before_its_last_follow_up_makes_none(store: Deployments, table: Table) -> None:
+    root = store.create(attributes(1.0), revision_description="")
+    store.finish(root["deploymentId"], status="Succeeded", now=2.0)
+    read = store.get(root["deploymentId"])
+    good = {"location": V1, "revisionKey": revision_key(V1)}
+    first, second = (
+        follow_up_deployment(root, good, ["i-1"], deployment_id=f"d-FOLLOWUP{n}", now=2.0 + n) for n in (1, 2)
+    )
+    store.create(first, revision_description="", root=read)
+    store.finish(first["deploymentId"], status="Failed", now=4.0)
+    with pytest.raises(TableBusyError):
+        store.create(second, revision_description="", root=read)
+    assert "live" not in Groups(table).get("shop", "prod")
+    with pytest.raises(DeploymentNotFoundError):
+        store.get(second["deploymentId"])
 
 
 def test_groups_with_hooks_are_found_by_their_id_wherever_they_are(table: Table) -> None:

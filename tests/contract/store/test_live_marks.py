@@ -30,14 +30,18 @@ def caught_up(table: Table) -> int:
     return found
 
 
-def test_a_deployment_is_marked_live_until_it_ends(store: Deployments, table: Table) -> None:
-    first = store.create(attributes(1.0), revision_description="")["deploymentId"]
+def test_a_deployment_is_marked_until_what_follows_its_end_is_done(store: Deployments, table: Table) -> None:
+    marks, first = LiveMarks(table), store.create(attributes(1.0), revision_description="")["deploymentId"]
     assert marked(table) == [first]
     store.finish(first, status="Succeeded", now=2.0)
+    assert marked(table) == [first]
+    marks.remove(first)
+    marks.remove(first)
     assert marked(table) == []
     failed = store.create(attributes(3.0, V2), revision_description="")
     back = rollback_deployment(failed, {"location": V1, "revisionKey": revision_key(V1)}, deployment_id="d-back", now=4)
     store.finish(failed["deploymentId"], status="Failed", now=4.0, rollback=back)
+    marks.remove(failed["deploymentId"])
     assert marked(table) == ["d-back"], "in the transaction that passes the lock"
 
 
@@ -55,16 +59,13 @@ def test_marks_are_listed_once_whatever_the_beginning(table: Table) -> None:
         assert sorted(marked(table, after)) == ids
 
 
-def test_what_an_ended_deployment_still_holds_is_taken_away(store: Deployments, table: Table) -> None:
+def test_a_lock_that_an_ended_deployment_still_holds_is_taken_away(store: Deployments, table: Table) -> None:
     first, marks = store.create(attributes(1.0), revision_description="")["deploymentId"], LiveMarks(table)
-    assert not marks.remove(first), "it is live"
-    assert marked(table) == [first]
+    assert not marks.release(store.get(first)), "it is live"
     table.write(Update((f"DEP#{first}", "DEP"), set={"status": "Failed"}))
-    assert marks.remove(first)
-    assert marked(table) == []
+    assert marks.release(store.get(first))
     assert "live" not in Groups(table).get("shop", "prod")
-    assert not marks.remove(first), "there is nothing left"
-    assert not marks.remove("d-unknown")
+    assert not marks.release(store.get(first)), "there is nothing left"
 
 
 # --- deployments of the release that set no marks
@@ -76,6 +77,7 @@ def many(store: Deployments, table: Table, count: int) -> list[str]:
     for n in range(count):
         ids.append(store.create(attributes(1.0 + n), revision_description="")["deploymentId"])
         store.finish(ids[-1], status="Succeeded", now=2.0 + n)
+        LiveMarks(table).remove(ids[-1])
     return ids
 
 
@@ -106,6 +108,7 @@ def test_one_that_ends_while_it_is_found_gets_no_mark(
         found = query(*args, **more)
         if more.get("index") == "GSI2":
             store.finish(first, status="Succeeded", now=2.0)
+            LiveMarks(table).remove(first)
         return found
 
     monkeypatch.setattr(table, "query", and_then_it_ends)

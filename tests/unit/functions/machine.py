@@ -143,7 +143,7 @@ class Execution:
 
     def _task(self, name: str, state: Json) -> Walk:
         tried: dict[int, int] = {}
-        while True:
+        while self.status == "RUNNING":
             try:
                 result = yield from self._attempt(name, state)
             except StepError as error:
@@ -157,6 +157,7 @@ class Execution:
             else:
                 assert state["ResultPath"] is None
             return str(state["Next"])
+        return None  # aborted before the next try
 
     def _again(self, name: str, state: Json, error: StepError, tried: dict[int, int]) -> float | None:
         """Seconds until the next try, where there is one."""

@@ -161,73 +161,6 @@ def test_an_instance_that_leaves_goes_on_though_its_scripts_fail() -> None:
     assert (leave["status"], port.answers) == ("Failed", [(OLD, "CONTINUE")])
 
 
-def test_a_launch_runs_beside_a_fleet_deployment_and_the_newcomer_is_brought_up_to_date() -> None:
-    account, port = scaling(2)
-    account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
-    account.clock.at(account.now + 5, lambda: port.launch("web", NEW))
-    run_together(account)
-    (launch,) = made_by(account, "autoscaling")
-    fleet = made_by(account, "user")[-1]
-    assert launch["revisionKey"] != fleet["revisionKey"]
-    assert launch["createTime"] < fleet["completeTime"]
-    (follow,) = made_by(account, "CodeDeployAutoUpdate")
-    assert follow["status"] == "Succeeded"
-    assert account.hosts[NEW].revision == "v2.zip"
-    assert follow["relatedDeployments"] == {"autoUpdateOutdatedInstancesRootDeploymentId": fleet["deploymentId"]}
-    assert account.deployment(fleet["deploymentId"])["relatedDeployments"] == {
-        "autoUpdateOutdatedInstancesDeploymentIds": [follow["deploymentId"]]
-    }
-    assert list(account.targets(follow["deploymentId"])) == [NEW], "the others are not outdated"
-
-
-def test_a_newcomer_that_ends_after_the_fleet_is_brought_up_to_date_too() -> None:
-    account, port = scaling(1)
-    account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
-    account.clock.at(account.now + 2, lambda: port.launch("web", NEW, Host(takes=100)))
-    run_together(account)
-    (launch,) = made_by(account, "autoscaling")
-    (follow,) = made_by(account, "CodeDeployAutoUpdate")
-    assert launch["completeTime"] > made_by(account, "user")[-1]["completeTime"]
-    assert (follow["status"], account.hosts[NEW].revision) == ("Succeeded", "v2.zip")
-
-
-def test_a_newcomer_that_is_late_for_a_follow_up_has_one_of_its_own_of_the_same_root() -> None:
-    account, port = scaling(1)
-    fleet = account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
-    late = "i-0000000000000000b"
-    account.clock.at(account.now + 2, lambda: port.launch("web", NEW, Host(takes=60)))
-    account.clock.at(account.now + 3, lambda: port.launch("web", late, Host(takes=80)))
-    run_together(account)
-    first, second = made_by(account, "CodeDeployAutoUpdate")
-    assert {account.hosts[each].revision for each in (OLD, NEW, late)} == {"v2.zip"}
-    for each in (first, second):
-        assert each["relatedDeployments"] == {"autoUpdateOutdatedInstancesRootDeploymentId": fleet}
-    ids = [first["deploymentId"], second["deploymentId"]]
-    assert account.deployment(fleet)["relatedDeployments"] == {"autoUpdateOutdatedInstancesDeploymentIds": ids}
-
-
-def test_a_newcomer_that_is_late_for_a_follow_up_that_fails_has_one_of_its_own_too() -> None:
-    account, port = scaling(1)
-    account.deploy("v2.zip", ("HOST_COUNT", 0), deploymentGroupId=GROUP_ID)
-    late = "i-0000000000000000b"
-    account.clock.at(account.now + 2, lambda: port.launch("web", NEW, Host(takes=60, fails=frozenset({"v2.zip"}))))
-    account.clock.at(account.now + 3, lambda: port.launch("web", late, Host(takes=80)))
-    run_together(account)
-    first, second = made_by(account, "CodeDeployAutoUpdate")
-    assert (first["status"], list(account.targets(first["deploymentId"]))) == ("Failed", [NEW])
-    assert set(account.targets(second["deploymentId"])) == {NEW, late}
-    assert account.hosts[late].revision == "v2.zip"
-
-
-def test_with_ignore_a_newcomer_stays_as_it_is() -> None:
-    account, port = scaling(2, outdatedInstancesStrategy="IGNORE")
-    account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
-    account.clock.at(account.now + 5, lambda: port.launch("web", NEW))
-    run_together(account)
-    assert made_by(account, "CodeDeployAutoUpdate") == []
-    assert account.hosts[NEW].revision == "v1.zip"
-
-
 def test_an_instance_that_is_ended_while_it_is_deployed_to_ends_its_deployment() -> None:
     account, port = scaling()
     port.launch("web", NEW, Host(online=False))
@@ -412,27 +345,6 @@ def test_who_dies_around_the_end_is_succeeded_by_the_step_that_is_tried_again(ca
     (launch,) = made_by(account, "autoscaling")
     assert (launch["status"], port.answers) == ("Succeeded", [(NEW, "CONTINUE")])
     assert account.hosts[NEW].runs.total() == 1
-
-
-def test_a_follow_up_whose_start_was_lost_is_started_when_the_step_is_tried_again() -> None:
-    account, port = scaling(2)
-    died: list[str] = []
-    create = account.runtime.deployments.create
-
-    def create_and_die(deployment: Any, **given: Any) -> Any:
-        made = create(deployment, **given)
-        if given.get("root") and not died:
-            died.append(made["deploymentId"])
-            raise Killed("create")
-        return made
-
-    account.runtime.deployments.create = create_and_die  # type: ignore[method-assign]
-    account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
-    account.clock.at(account.now + 5, lambda: port.launch("web", NEW))
-    run_together(account)
-    (follow,) = made_by(account, "CodeDeployAutoUpdate")
-    assert died == [follow["deploymentId"]]
-    assert (follow["status"], account.hosts[NEW].revision) == ("Succeeded", "v2.zip")
 
 
 def test_a_launch_that_somebody_stops_is_abandoned_and_nothing_is_rolled_back() -> None:

@@ -13,7 +13,7 @@ from tidegate.model.deployment import TERMINAL, ErrorCode
 from tidegate.model.ledger import Closing
 from tidegate.rollout import judge
 from tidegate.rollout.revival import Revival, revive
-from tidegate.scaling.follow_ups import follow_up
+from tidegate.scaling.follow_ups import what_follows
 from tidegate.store.errors import DeploymentCompletedError, StaleGenerationError
 from tidegate.store.ledgers import StaleLedgerError
 
@@ -29,8 +29,8 @@ def sweep_live_deployments(runtime: Runtime, until: float) -> Counter[str]:
     Returns
     -------
     How many there were of each: ``marked`` (made by a release that set no marks), ``running``, ``revived``,
-    ``given up``, ``ended`` (meanwhile), ``released`` (ended, and still held its group's lock), ``taken`` (somebody else
-    was faster), ``failing``, and ``left`` where time ran out.
+    ``given up``, ``ended`` (what follows its end was left to do), ``released`` (ended, and still held its group's
+    lock), ``taken`` (somebody else was faster), ``failing``, and ``left`` where time ran out.
     """
     found = Counter[str]()
     if marked := _caught_up(runtime, (runtime.clock() + until) / 2):
@@ -55,8 +55,11 @@ def _caught_up(runtime: Runtime, until: float) -> int:
 
 def _looked_after(deployment_id: str, deployment: Mapping[str, Any] | None, runtime: Runtime) -> str:
     try:
-        if deployment is None or deployment["status"] in TERMINAL:
-            return "released" if runtime.live_marks.remove(deployment_id) else "ended"
+        if deployment is None:
+            runtime.live_marks.remove(deployment_id)
+            return "ended"
+        if deployment["status"] in TERMINAL:
+            return _end_completed(deployment, runtime)
         return _look_after(deployment, runtime)
     except (StaleGenerationError, StaleLedgerError, DeploymentCompletedError) as error:
         _log.info("somebody else has the deployment %s: %s", deployment_id, error)
@@ -64,6 +67,19 @@ def _looked_after(deployment_id: str, deployment: Mapping[str, Any] | None, runt
     except Exception:
         _log.exception("the deployment %s could not be looked after", deployment_id)
         return "failing"
+
+
+def _end_completed(deployment: Mapping[str, Any], runtime: Runtime) -> str:
+    """Do what follows the end of a deployment, where its execution died before it could."""
+    released = runtime.live_marks.release(deployment)
+    rollback_id = deployment.get("rollback", {}).get("rollbackDeploymentId")
+    _start(what_follows(deployment, rollback_id, runtime), runtime)
+    return "released" if released else "ended"
+
+
+def _start(deployment_id: str | None, runtime: Runtime) -> None:
+    if deployment_id is not None:
+        runtime.executions.start(deployment_id, 1)
 
 
 def _look_after(deployment: Mapping[str, Any], runtime: Runtime) -> str:
@@ -107,5 +123,4 @@ def _give_up(deployment: Mapping[str, Any], revival: Revival, runtime: Runtime) 
     elif closed.closing is None:
         closed = replace(closed, closing=Closing(end.status, end.code, end.reason, now))
     finished = end_deployment(own, loaded, closed, end, [revival.decision], runtime, now)
-    if started := finished.rollback_id or follow_up(finished.deployment, runtime):
-        runtime.executions.start(started, 1)
+    _start(what_follows(finished.deployment, finished.rollback_id, runtime), runtime)

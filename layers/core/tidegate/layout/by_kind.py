@@ -79,6 +79,7 @@ def _in_place(deployment: Deployment, group: Mapping[str, Any], runtime: Runtime
         last_good=(group.get("lastGood") or {}).get("revisionKey", ""),
         now=runtime.clock(),
         outdated_for=deployment["revisionKey"] if deployment.get("updateOutdatedInstancesOnly") else "",
+        only=deployment.get("newcomers"),
         stages=in_place_stages(
             deployment["events"],
             runtime.settings.stage_limit_of(deployment),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tidegate.model.cells import Origin, Outcome, cell
@@ -78,6 +78,7 @@ def plan(
     last_good: str,
     now: float,
     outdated_for: str = "",
+    only: Collection[str] | None = None,
     stages: Sequence[Stage] = (Stage(ONLY_STAGE),),
     zonal: Zonal | None = None,
     most: int | None = None,
@@ -91,19 +92,21 @@ def plan(
     last_good : key of the group's last successful revision, or ""
     now : epoch seconds
     outdated_for : when set, hosts that already run this revision (healthy) are left out
+    only : when set, all hosts but these are left out too
     stages : what each target goes through
     zonal : one zone after another, in the order of their names; ``None`` for all at once. With on-premises
         instances, which are in no zone, nothing is begun
     most : most hosts of a deployment, as the stack's parameter has it; ``None`` for any number
     """
     found = len(candidates)
-    wanted = [c for c in candidates if not (outdated_for and c.healthy and c.revision_key == outdated_for)]
+    outdated = [c for c in candidates if not (outdated_for and c.healthy and c.revision_key == outdated_for)]
+    wanted = [c for c in outdated if only is None or c.target_id in only]
     ordered = sorted(wanted, key=lambda c: (c.zone if zonal else "", origin(c, last_good), c.target_id))
     total = len(ordered)
     if most is not None and total > most:
         return too_many(total, most, now)
     floor = minimum_healthy(*minimum, total)
-    closing, decision = _verdict_on_fleet(found, total, floor, minimum, now)
+    closing, decision = _verdict_on_fleet(found, found - len(outdated), total, floor, minimum, now)
     legs: tuple[Leg, ...] = (whole_fleet(total, floor, stages),)
     boxes = [c.target_id for c in ordered if c.nodes is not None]
     if zonal is not None and closing is None and boxes:
@@ -171,7 +174,7 @@ def _verdict_on_zones(
 
 
 def _verdict_on_fleet(
-    found: int, total: int, floor: int, minimum: tuple[str, int], now: float
+    found: int, current: int, total: int, floor: int, minimum: tuple[str, int], now: float
 ) -> tuple[Closing | None, Decision]:
     kind, value = minimum
     facts: dict[str, int | str] = {"total": total, "minimum": floor, "type": kind, "value": value}
@@ -184,6 +187,11 @@ def _verdict_on_fleet(
         )
     elif total == 0:
         reason = f"Nothing is to be done: all {count(found, 'instance')} already run this revision."
+        if current < found:
+            reason = (
+                f"Nothing is to be done: of {count(found, 'instance')} {current} already run this revision, and those "
+                "that were launched meanwhile are not among the others."
+            )
         return None, Decision("Plan", "NOTHING_OUTDATED", reason, facts)
     elif floor >= total:
         code = ErrorCode.HEALTH_CONSTRAINTS_INVALID

@@ -2,34 +2,49 @@
 
 An instance that Auto Scaling launches gets the group's last good revision. Where another one succeeds meanwhile, the
 newcomer is outdated, and a deployment to outdated instances follows, unless the group says IGNORE (API:
-outdatedInstancesStrategy). It is looked for at both ends: of the fleet's deployment and of the newcomer's.
+outdatedInstancesStrategy). It is looked for at the end of each deployment that could have kept it from being made: of
+the fleet's, however they end, and of the newcomer's (decision 022).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.model.deployment import FOLLOW_UP_CREATOR, is_blue_green
 from tidegate.model.scaling import LAUNCH_CREATOR
+from tidegate.rollout.newcomers import outdated_newcomers
 from tidegate.store.deployment_items import follow_up_deployment
 from tidegate.store.errors import DeploymentGroupBusyError, DeploymentGroupNotFoundError
 
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime
+    from tidegate.store.table import Item
 
 ROOT: Final = "autoUpdateOutdatedInstancesRootDeploymentId"
 _FOLLOW_UPS: Final = "autoUpdateOutdatedInstancesDeploymentIds"
+#: Seconds after a success in which a function that read the group before it may still record a launch of the old
+#: revision: more than any function may take.
+_RECORDED_WITHIN: Final = 900.0
 
 
-def follow_up(ended: Mapping[str, Any], runtime: Runtime) -> str | None:
+def what_follows(ended: Mapping[str, Any], rollback_id: str | None, runtime: Runtime) -> str | None:
+    """The deployment that is to be started after one that has ended: its rollback, or a follow-up.
+
+    Until this has been looked after the ended one keeps its mark, so that the sweep finds it if nobody else does.
+    Repeating it makes nothing twice.
+    """
+    found = rollback_id or _follow_up(ended, runtime)
+    runtime.live_marks.remove(ended["deploymentId"])
+    return found
+
+
+def _follow_up(ended: Mapping[str, Any], runtime: Runtime) -> str | None:
     """Record the deployment that follows an ended one, where newcomers are outdated; its id, for it is to be started.
 
-    Repeated, it gives the id of the one that it made before, as long as that one is live.
+    Repeated, it gives the id of the one that it made before, as long as that one is not started.
     """
-    # A newcomer that came too late for a follow-up relies on its end, also where it failed.
-    failed = ended["status"] == "Failed" and ended["creator"] == FOLLOW_UP_CREATOR
-    if not (ended["status"] == "Succeeded" or failed) or ended.get("deploymentMode"):
+    if "scaling" in ended and (ended["creator"] != LAUNCH_CREATOR or ended["status"] != "Succeeded"):
         return None
     try:
         group = runtime.groups.of_deployment(ended)
@@ -40,16 +55,17 @@ def follow_up(ended: Mapping[str, Any], runtime: Runtime) -> str | None:
         return None
     if is_blue_green(group["info"]):
         return None  # a copy takes no newcomers while it is deployed to, and its original is left
-    root = runtime.deployments.get(good["deploymentId"])
-    if ROOT in (related := root.get("relatedDeployments", {})):  # it was a follow-up itself
-        root = runtime.deployments.get(related[ROOT])
+    last = runtime.deployments.get(good["deploymentId"])
+    related = last.get("relatedDeployments", {})
+    root = runtime.deployments.get(related[ROOT]) if ROOT in related else last  # it may have been a follow-up itself
     if "live" in group:
         return _made_before(group["live"], root["deploymentId"], runtime)
-    if not _has_outdated(ended, root, group, runtime):
+    newcomers = _newcomers(ended, root, last, group, runtime)
+    if not newcomers:
         return None
-    item = follow_up_deployment(root, good, deployment_id=runtime.new_deployment_id(), now=runtime.clock())
+    item = follow_up_deployment(root, good, newcomers, deployment_id=runtime.new_deployment_id(), now=runtime.clock())
     try:
-        runtime.deployments.create(item, revision_description="", root=root["deploymentId"])
+        runtime.deployments.create(item, revision_description="", root=root)
     except DeploymentGroupBusyError as error:
         return _made_before(error.live, root["deploymentId"], runtime)  # otherwise that one's end looks again
     return str(item["deploymentId"])
@@ -61,30 +77,32 @@ def _made_before(live: str, root: str, runtime: Runtime) -> str | None:
     return live if ours and found["status"] == "Created" else None
 
 
-def _has_outdated(
-    ended: Mapping[str, Any], root: Mapping[str, Any], group: Mapping[str, Any], runtime: Runtime
-) -> bool:
-    """Whether an instance was launched with another revision than the one that is good now."""
+def _newcomers(ended: Mapping[str, Any], root: Item, last: Item, group: Item, runtime: Runtime) -> list[str]:
+    """The instances that were launched with another revision than the one that is good now."""
     good = group["lastGood"]["revisionKey"]
-    newcomers: Sequence[Mapping[str, Any]] = [ended]
-    if ended.get("creator") != LAUNCH_CREATOR:
-        # Those that began earlier may have been waiting when the fleet was read.
-        earliest = root["createTime"] - runtime.settings.deployment
-        newcomers = runtime.deployments.page(group["deploymentGroupId"], between=(earliest, None)).items
-    since = _last_follow_up(root, runtime)
+    launches = [ended] if "scaling" in ended else _launches(root, last, group, runtime)
+    if all(each["revisionKey"] == good for each in launches):
+        return []
     health = runtime.targets.health(group["deploymentGroupId"])
-    return any(
-        each["creator"] == LAUNCH_CREATOR
-        and each["status"] == "Succeeded"
-        and each["revisionKey"] != good
-        and each["completeTime"] > since
-        and (known := health.get(each["scaling"]["instanceId"])) is not None
-        and known.revision_key != good
-        for each in newcomers
+    earlier = runtime.deployments.get_many(root.get("relatedDeployments", {}).get(_FOLLOW_UPS, ()))
+    return outdated_newcomers(
+        launches,
+        {instance_id: known.revision_key for instance_id, known in health.items()},
+        good,
+        had={instance_id for each in earlier for instance_id in each.get("newcomers", ())},
     )
 
 
-def _last_follow_up(root: Mapping[str, Any], runtime: Runtime) -> float:
-    """When the last one was made; those that came before were its business."""
-    ids = root.get("relatedDeployments", {}).get(_FOLLOW_UPS, ())
-    return float(runtime.deployments.get(ids[-1])["createTime"]) if ids else 0.0
+def _launches(root: Item, last: Item, group: Item, runtime: Runtime) -> list[Item]:
+    """Launches of another revision than the good one, around the time of its deployment, as they are now.
+
+    The index that finds them may lag, and tell of one that has ended that it is under way.
+    """
+    # Those that began earlier may have been waiting when the fleet was read.
+    earliest = root["createTime"] - runtime.settings.deployment
+    latest = last["completeTime"] + _RECORDED_WITHIN if "completeTime" in last else None
+    page = runtime.deployments.page(group["deploymentGroupId"], between=(earliest, latest)).items
+    good = group["lastGood"]["revisionKey"]
+    return runtime.deployments.get_many(
+        each["deploymentId"] for each in page if each["creator"] == LAUNCH_CREATOR and each["revisionKey"] != good
+    )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from tidegate.store.alarm_watches import watches_of
-from tidegate.store.deployment_items import last_info, live_mark, with_keys
+from tidegate.store.deployment_items import deployment_key, last_info, live_mark, with_keys
 from tidegate.store.errors import (
     ConditionFailedError,
     DeploymentExistsError,
@@ -14,11 +14,14 @@ from tidegate.store.errors import (
     DeploymentGroupNotFoundError,
     InstanceBusyError,
     StoreError,
+    TableBusyError,
 )
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
 from tidegate.store.scaled_groups import lock_taken
-from tidegate.store.table import Absent, All, AttributeAbsent, Check, Equals, Put, Update, Write
+from tidegate.store.table import Absent, All, AttributeAbsent, Check, Equals, Present, Put, Update, Write
+
+_GROUP: Final = 2  # the place of the group's lock among the writes of a beginning; behind it only a root is asked
 
 
 def made(deployment: Mapping[str, Any]) -> list[Write]:
@@ -26,8 +29,19 @@ def made(deployment: Mapping[str, Any]) -> list[Write]:
     return [Put(with_keys(deployment), Absent()), Put(live_mark(deployment))]
 
 
-def beginning(deployment: Mapping[str, Any], location: Mapping[str, Any], revision_description: str) -> list[Write]:
-    """The writes that make a deployment with its group's lock; ``location`` is the revision's as it is registered."""
+def beginning(
+    deployment: Mapping[str, Any],
+    location: Mapping[str, Any],
+    revision_description: str,
+    root: Mapping[str, Any] | None = None,
+) -> list[Write]:
+    """The writes that make a deployment with its group's lock.
+
+    Parameters
+    ----------
+    location : the revision's as it is registered
+    root : the deployment that it follows up, as it was read: another follow-up of it since refuses the writes
+    """
     application, group = deployment["applicationName"], deployment["deploymentGroupName"]
     free = All(Equals("deploymentGroupId", deployment["deploymentGroupId"]), AttributeAbsent("live"))
     lock = {"live": deployment["deploymentId"], "lastAttempted": last_info(deployment)}
@@ -37,7 +51,19 @@ def beginning(deployment: Mapping[str, Any], location: Mapping[str, Any], revisi
         Update(group_key(application, group), set=lock, condition=free),
         revision_use(application, location, description=revision_description, now=now),
         *watches_of(deployment),
+        *_related(root, deployment["deploymentId"]),
     ]
+
+
+def _related(root: Mapping[str, Any] | None, follow_up: str) -> list[Write]:
+    """The write that tells a root of its follow-up: the next one after those that were read."""
+    if root is None:
+        return []
+    name, known = "autoUpdateOutdatedInstancesDeploymentIds", root.get("relatedDeployments")
+    links = {**(known or {}), name: [*(known or {}).get(name, ()), follow_up]}
+    same = Equals("relatedDeployments", known) if known else AttributeAbsent("relatedDeployments")
+    key = deployment_key(root["deploymentId"])
+    return [Update(key, set={"relatedDeployments": links}, condition=All(Present(), same))]
 
 
 def why_not_begun(error: ConditionFailedError, deployment: Mapping[str, Any]) -> StoreError:
@@ -45,6 +71,8 @@ def why_not_begun(error: ConditionFailedError, deployment: Mapping[str, Any]) ->
     application, group = deployment["applicationName"], deployment["deploymentGroupName"]
     if error.index == 0:
         return DeploymentExistsError(deployment["deploymentId"])
+    if error.index > _GROUP:
+        return TableBusyError("The deployment that is followed up has had another follow-up.")
     if error.item and error.item.get("deploymentGroupId") == deployment["deploymentGroupId"]:
         return DeploymentGroupBusyError(group, error.item["live"])
     return DeploymentGroupNotFoundError(application, group)

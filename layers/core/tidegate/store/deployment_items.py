@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tidegate.model.deployment import FOLLOW_UP_CREATOR, ROLLBACK_CREATOR
@@ -104,7 +104,12 @@ def rollback_deployment(
 
 
 def follow_up_deployment(
-    root: Mapping[str, Any], last_good: Mapping[str, Any], *, deployment_id: str, now: float
+    root: Mapping[str, Any],
+    last_good: Mapping[str, Any],
+    newcomers: Sequence[str],
+    *,
+    deployment_id: str,
+    now: float,
 ) -> Item:
     """The deployment that brings outdated newcomers to the revision of ``root`` (API: RelatedDeployments).
 
@@ -112,6 +117,8 @@ def follow_up_deployment(
     ----------
     root
         The deployment that succeeded while they came; the attributes are its own but for what makes it a follow-up.
+    newcomers
+        Ids of the instances: it deploys to no other.
     last_good, deployment_id, now
         As in :func:`rollback_deployment`.
     """
@@ -126,6 +133,7 @@ def follow_up_deployment(
         "description": f"Deployment to the outdated instances that were launched during deployment {old}",
         "createTime": now,
         "updateOutdatedInstancesOnly": True,
+        "newcomers": list(newcomers),
         "autoRollback": {"enabled": False, "events": []},
         "overview": dict.fromkeys(OVERVIEW, 0),
         "relatedDeployments": {"autoUpdateOutdatedInstancesRootDeploymentId": old},

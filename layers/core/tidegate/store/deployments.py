@@ -21,7 +21,7 @@ from tidegate.store.errors import (
     TableBusyError,
 )
 from tidegate.store.groups import group_key
-from tidegate.store.table import All, Cursor, Equals, Item, OneOf, Page, Present, Table, Update, time_span
+from tidegate.store.table import All, Cursor, Equals, Item, OneOf, Page, Table, Update, time_span
 
 _TRIES: Final = 5
 
@@ -47,7 +47,7 @@ class Deployments:
         *,
         revision_description: str,
         registered_as: Mapping[str, Any] | None = None,
-        root: str = "",
+        root: Item | None = None,
     ) -> Item:
         """Record a new deployment, take its group's lock, and register or renew its revision.
 
@@ -63,7 +63,7 @@ class Deployments:
             The revision's location as it is registered, where that holds more than the deployment's own ``location``:
             the text of an AppSpec that was given as text.
         root
-            The deployment that this one follows up; both know each other afterwards.
+            The deployment that this one follows up, as it was read; both know each other afterwards.
 
         Raises
         ------
@@ -73,21 +73,15 @@ class Deployments:
             The group is gone, or another one has its name now.
         DeploymentGroupBusyError
             Another deployment holds the lock.
+        TableBusyError
+            The root has had another follow-up since it was read.
         """
-        writes = beginning(deployment, registered_as or deployment["location"], revision_description)
+        location = registered_as or deployment["location"]
         try:
-            self._table.write(*writes, *self._related(root, deployment["deploymentId"]))
+            self._table.write(*beginning(deployment, location, revision_description, root))
         except ConditionFailedError as error:
             raise why_not_begun(error, deployment) from None
         return with_keys(deployment)
-
-    def _related(self, root: str, follow_up: str) -> list[Update]:
-        if not root:
-            return []
-        name = "autoUpdateOutdatedInstancesDeploymentIds"
-        known = self.get(root).get("relatedDeployments", {})
-        links = {**known, name: [*known.get(name, ()), follow_up]}
-        return [Update(deployment_key(root), set={"relatedDeployments": links}, condition=Present())]
 
     def create_for_instance(self, deployment: Mapping[str, Any], *, key: str, after: str = "") -> Item:
         """Record a deployment that Auto Scaling started for one instance, beside whatever its group's lock is held by.

@@ -11,11 +11,11 @@ from tidegate.model.names import revision_key
 from tidegate.model.selection import INSTANCE_SELECTORS, selectors_of
 from tidegate.store.alarm_watches import watches_ended
 from tidegate.store.beginnings import made
-from tidegate.store.deployment_items import deployment_key, last_info, live_key, still_live
+from tidegate.store.deployment_items import deployment_key, last_info, still_live
 from tidegate.store.groups import group_key
 from tidegate.store.revisions import revision_use
 from tidegate.store.scaled_groups import SCALING_ATTRIBUTES, lock_released, scaled
-from tidegate.store.table import All, Condition, Delete, Equals, Item, Update, Write
+from tidegate.store.table import All, Condition, Equals, Item, Update, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Ending:
     def with_group(self, deployment: Item, group: Item) -> list[Write]:
         """The writes that end a deployment which holds its group's lock."""
         writes: list[Write] = [self._of_deployment(deployment, alone=False), self._of_group(deployment, group)]
-        writes += _marks_ended(deployment)
+        writes += watches_ended(deployment)
         if self.rollback:
             application, location = self.rollback["applicationName"], self.rollback["location"]
             description = f"Registered by deployment {self.rollback['deploymentId']}"
@@ -44,7 +44,7 @@ class Ending:
     def without_group(self, deployment: Item) -> list[Write]:
         """The writes that end a deployment whose group is gone or has another lock; nothing is rolled back."""
         released = lock_released(deployment, self.now)
-        return [self._of_deployment(deployment, alone=True), *_marks_ended(deployment), *released]
+        return [self._of_deployment(deployment, alone=True), *watches_ended(deployment), *released]
 
     def _of_deployment(self, deployment: Item, *, alone: bool) -> Update:
         changes: dict[str, Any] = {"status": self.status, "completeTime": self.now}
@@ -110,8 +110,3 @@ class Ending:
             return None
         kept = {name: value for name, value in info.items() if name not in INSTANCE_SELECTORS}
         return {**kept, "ec2TagFilters": [], "autoScalingGroups": [], **moves["to"]}
-
-
-def _marks_ended(deployment: Item) -> list[Write]:
-    """Take away what marks a live deployment."""
-    return [Delete(live_key(deployment["deploymentId"])), *watches_ended(deployment)]

@@ -1,6 +1,6 @@
 """Marks of live deployments: what the sweep reads, so that it finds those without an execution.
 
-They are made and taken away in the transactions that make and end a deployment.
+They are made in the transaction that makes a deployment, and taken away when what follows its end is done.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _CATCH_UP: Final[Key] = ("SWEEP", "CATCH_UP")
 
 
 class LiveMarks:
-    """The marks of all live deployments of the account."""
+    """The marks of the account's deployments that are live, or whose end is not followed up yet."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def ids(self, after: str) -> Iterator[list[str]]:
-        """Pages of the ids of all live deployments, those behind ``after`` first.
+        """Pages of the ids of all marked deployments, those behind ``after`` first.
 
         Whoever does not come to the end of them begins elsewhere the next time.
         """
@@ -39,23 +39,17 @@ class LiveMarks:
                 if start is None:
                     break
 
-    def remove(self, deployment_id: str) -> bool:
-        """Take away what a deployment that has ended, or is not there, may still hold: its mark and its group's lock.
-
-        Its end takes both away, so nothing is found but where the table was restored or changed by hand.
-
-        Returns
-        -------
-        Whether a lock was released.
-        """
-        deployment = self._table.get(deployment_key(deployment_id))
-        if deployment is not None and deployment["status"] not in TERMINAL:
-            return False
-        released = deployment is not None and self._released(deployment)
+    def remove(self, deployment_id: str) -> None:
+        """Take away the mark of a deployment that has ended and after which nothing is left to be done."""
         self._table.write(Delete(live_key(deployment_id)))
-        return released
 
-    def _released(self, deployment: Mapping[str, Any]) -> bool:
+    def release(self, deployment: Mapping[str, Any]) -> bool:
+        """Take its group's lock away from a deployment that has ended; whether it still held it.
+
+        Its end takes it away, so nothing is found but where the table was restored or changed by hand.
+        """
+        if deployment["status"] not in TERMINAL:
+            return False
         group = group_key(deployment["applicationName"], deployment["deploymentGroupName"])
         held = Equals("live", deployment["deploymentId"])
         try:
