@@ -212,6 +212,21 @@ def test_a_late_event_of_a_launch_stops_no_termination() -> None:
     assert port.answers == [(NEW, "CONTINUE")]
 
 
+def test_an_event_of_a_launch_that_comes_again_after_the_instances_end_makes_no_second_deployment() -> None:
+    account, port = scaling(terminationHookEnabled=True)
+    launched: list[Any] = []
+    deliver = port.deliver
+    port.deliver = lambda body, tries=5: (launched.append(body), deliver(body))  # type: ignore[method-assign, misc]
+    port.launch("web", NEW)
+    run_together(account)
+    port.end("web", NEW)
+    run_together(account)
+    port.deliver(launched[0])
+    run_together(account)
+    assert len(made_by(account, "autoscaling")) == 1
+    assert len(made_by(account, "autoscalingTermination")) == 1
+
+
 def test_an_action_that_two_take_up_at_once_has_one_deployment_though_the_first_has_ended_by_then() -> None:
     account, port = scaling()
     create = account.runtime.deployments.create_for_instance

@@ -61,6 +61,8 @@ def take_up(group: Item, action: LifecycleAction, runtime: Runtime) -> str:
             return "repeated"
         if "live" in lock:
             return _make_way(known, action, runtime)
+        if not _waits(action, runtime):
+            return "stale"  # the lock has forgotten this wait for a later one, which is over too
     if not _is_worth_deploying(group, action, runtime):
         runtime.lifecycle_hooks.complete(
             action.scaling_group, action.hook, action.instance_id, action.token, go_on=True
@@ -134,12 +136,17 @@ def _make_way(known: Mapping[str, Any], action: LifecycleAction, runtime: Runtim
     after it, and is left alone.
     """
     # What runs on the instance may take longer than its time at the hook.
-    if not runtime.lifecycle_hooks.heartbeat(action.scaling_group, action.hook, action.instance_id, action.token):
+    if not _waits(action, runtime):
         return "stale"
     with suppress(DeploymentCompletedError):
         runtime.deployments.request_stop(known["deploymentId"], now=runtime.clock(), auto_rollback=False, by=CALLER)
         runtime.signals.signal(known["deploymentId"])
     raise TryAgainError(f"Deployment {known['deploymentId']} of {action.instance_id} has to end first.")
+
+
+def _waits(action: LifecycleAction, runtime: Runtime) -> bool:
+    """Whether the instance still waits for this action; its time there begins anew."""
+    return runtime.lifecycle_hooks.heartbeat(action.scaling_group, action.hook, action.instance_id, action.token)
 
 
 def _is_worth_deploying(group: Item, action: LifecycleAction, runtime: Runtime) -> bool:
