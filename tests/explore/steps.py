@@ -7,10 +7,11 @@ it.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping
+import pickle
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from tests.unit.functions.machine import Json
@@ -18,6 +19,7 @@ from tests.unit.functions.world import Account
 
 from tidegate.runtime import Runtime, step
 from tidegate.store.table import Key
+from tidegate.store.values import packed
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -26,8 +28,54 @@ if TYPE_CHECKING:
 PRIVATE = ("ROSTER#", "TARGET#", "HOST#", "CMD")
 
 
+class Texts:
+    """Tables in words, by which they are told from each other: each table and each item is put into words once.
+
+    Neither changes: items are replaced, and a step leaves another table.
+    """
+
+    def __init__(self) -> None:
+        # By the id of what is told, and with it, so that nothing else gets its id.
+        self._items: dict[int, tuple[Any, str]] = {}
+        self._tables: dict[tuple[int, tuple[str, ...]], tuple[Any, tuple[tuple[Key, str], ...]]] = {}
+
+    def of(self, items: Mapping[Key, Any], parts: tuple[str, ...] = ()) -> tuple[tuple[Key, str], ...]:
+        """A table in words, or the parts of it that have one of these sort keys."""
+        known = self._tables.get((id(items), parts))
+        if known is None:
+            told = ((key, self._of_item(item)) for key, item in items.items() if not parts or key[1] in parts)
+            known = self._tables[id(items), parts] = items, tuple(sorted(told))
+        return known[1]
+
+    def _of_item(self, item: Any) -> str:
+        known = self._items.get(id(item))
+        if known is None:
+            known = self._items[id(item)] = item, repr(item)
+        return known[1]
+
+
 class Suspended(BaseException):
     """The function has made the calls that it was to make."""
+
+
+class Answer:
+    """What a call was answered: a value that each run of the function gets a copy of, or an error.
+
+    Attributes
+    ----------
+    text : the answer in words, by which it is told from others
+    """
+
+    def __init__(self, value: Any) -> None:
+        self._error = value if isinstance(value, Exception) else None
+        self._bytes = b"" if self._error else pickle.dumps(value)
+        self.text = repr(value)
+
+    def give(self) -> Any:
+        """Return a copy of the value, or raise the error."""
+        if self._error:
+            raise self._error
+        return pickle.loads(self._bytes)
 
 
 @dataclass(frozen=True)
@@ -41,13 +89,13 @@ class Task:
 
     name: str
     payload: tuple[tuple[str, Any], ...]
-    answers: tuple[Any, ...] = ()
+    answers: tuple[Answer, ...] = ()
     ghost: bool = False
 
-    @property
+    @cached_property
     def key(self) -> tuple[Any, ...]:
         """What makes it different from others, as a hashable value."""
-        return self.name, self.payload, repr(self.answers), self.ghost
+        return self.name, self.payload, tuple(answer.text for answer in self.answers), self.ghost
 
 
 @dataclass(frozen=True)
@@ -68,10 +116,10 @@ class Outcome:
 class Recorder:
     """The answers of one run, and how many calls it may still make."""
 
-    known: tuple[Any, ...] = ()
+    known: tuple[Answer, ...] = ()
     budget: int = 1
     at: int = 0
-    fresh: list[Any] = field(default_factory=list)
+    fresh: list[Answer] = field(default_factory=list)
 
     def call(self, private: bool, method: Callable[[], Any]) -> Any:
         """Make a call, or answer it as it was answered before."""
@@ -82,14 +130,12 @@ class Recorder:
                 raise Suspended
             self.budget -= not private
             try:
-                answer = method()
+                answer = Answer(method())
             except Exception as error:
-                answer = error
+                answer = Answer(error)
             self.fresh.append(answer)
         self.at += 1
-        if isinstance(answer, Exception):
-            raise answer
-        return copy.deepcopy(answer)
+        return answer.give()
 
 
 class SteppedPort:
@@ -118,16 +164,48 @@ def _private(args: tuple[Any, ...]) -> bool:
     return bool(keys) and any(key.startswith(PRIVATE) for key in keys)
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What came of a step: how far the function is, the table after it, and the tokens that were answered."""
+
+    outcome: Outcome
+    items: dict[Key, Any]
+    woken: frozenset[str]
+
+
 class Stage:
-    """An account whose functions are run step by step, from a copy of its table."""
+    """An account whose functions are run step by step, from a copy of its table.
+
+    A step depends on the function, the answers that it got, the table, and what the stage is told of the world. Most
+    orders lead through the same steps, so each is made once.
+    """
 
     def __init__(self, account: Account, handlers: Mapping[str, Callable[[Json, Runtime], Json]]) -> None:
         self.account, self.handlers = account, handlers
         self.recorder = Recorder()
+        self.texts = Texts()
+        self.world: Hashable = None
+        self._ran: dict[tuple[Any, ...], Ran] = {}
         account.wrap(lambda _name, port: SteppedPort(self, port))
 
-    def step(self, task: Task) -> Outcome:
-        """Let a function make its next call, with all that it does until the one after it."""
+    def run(self, items: Mapping[Key, Any], task: Task, world: Hashable = None) -> Ran:
+        """Let a function make its next call on a table, with all that it does until the one after it.
+
+        Parameters
+        ----------
+        world : what else there is that functions see; they find it as ``world``
+        """
+        key = (task.key, world, self.texts.of(items))
+        if key not in self._ran:
+            self._load(items)
+            self.world = world
+            woken = set[str]()
+            self.account.wake = woken.add  # type: ignore[method-assign]
+            outcome = self._step(task)
+            self._ran[key] = Ran(outcome, self.save(), frozenset(woken))
+        return self._ran[key]
+
+    def _step(self, task: Task) -> Outcome:
         self.recorder = Recorder(task.answers)
         try:
             result = self.handlers[task.name](dict(task.payload), self.account.runtime)
@@ -141,14 +219,13 @@ class Stage:
         """The table as it is; items are replaced when they change, so the dict is a copy."""
         return dict(self.account.table._items)
 
-    def load(self, items: Mapping[Key, Any]) -> None:
+    def _load(self, items: Mapping[Key, Any]) -> None:
         """Bring the table into an earlier state."""
         table = self.account.table
-        if table._items == items:
-            return
         for key in set(table._items) | set(items):
-            if table._items.get(key) is not items.get(key):
-                table._store(key, items.get(key))
+            item = items.get(key)
+            if table._items.get(key) is not item:
+                table._store(key, item, b"" if item is None else packed(item))
 
 
 class _Reached(BaseException):

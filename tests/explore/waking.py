@@ -10,7 +10,7 @@ from typing import Any
 from functions.await_progress import app as await_progress
 from functions.evaluate_health import app as evaluate_health
 from functions.wake_deployment import app as wake_deployment
-from tests.explore.steps import Stage, Task, handled, prepared
+from tests.explore.steps import Stage, Task, Texts, handled, prepared
 from tests.unit.functions.machine import Json
 from tests.unit.functions.world import Account, hosts
 
@@ -53,9 +53,9 @@ class State:
     ghosts: int
     generation: int = 1
 
-    def key(self) -> tuple[Any, ...]:
+    def key(self, texts: Texts) -> tuple[Any, ...]:
         """The state as a hashable value."""
-        table = tuple(sorted((key, repr(item)) for key, item in self.items.items() if key[1] in SHARED))
+        table = texts.of(self.items, SHARED)
         more = tuple(sorted(task.key for task in self.tasks if task.name != self.phase or task.ghost))
         own = tuple(task.key for task in self.tasks if task.name == self.phase and not task.ghost)
         head = (self.phase, self.passes, self.wait, self.answered, self.to_come, self.ended, self.deaths, self.ghosts)
@@ -85,14 +85,11 @@ class Waking:
         self._counts: dict[tuple[Any, ...], int] = {}
         self._open: set[tuple[Any, ...]] = set()
         self.stage, self.deployment_id = _prepared()
-        self._ended = False
-        self._answered: set[str] = set()
         self._first = State(
             self.stage.save(), (self._evaluate(1),), "evaluate", 1, ("", 0), frozenset(), signals, False, deaths,
             ghosts,
         )  # fmt: skip
         self.stage.account.fleet.look = self._look  # type: ignore[method-assign]
-        self.stage.account.wake = self._answered.add  # type: ignore[method-assign]
 
     @property
     def states(self) -> int:
@@ -109,7 +106,7 @@ class Waking:
         return self._count(self._first)
 
     def _count(self, state: State) -> int:
-        key = state.key()
+        key = state.key(self.stage.texts)
         if key in self._counts:
             return self._counts[key]
         assert key not in self._open, "the same state again, so it need never end"
@@ -156,13 +153,10 @@ class Waking:
 
     def _stepped(self, state: State, number: int) -> State:
         task = state.tasks[number]
-        self.stage.load(state.items)
-        self._ended, self._answered = state.ended, set()
-        self.stage.account.wake = self._answered.add  # type: ignore[method-assign]
-        outcome = self.stage.step(task)
+        ran = self.stage.run(state.items, task, state.ended)
+        outcome = ran.outcome
         others = (*state.tasks[:number], *state.tasks[number + 1 :])
-        answered = state.answered | self._answered
-        now = replace(state, items=self.stage.save(), answered=frozenset(answered))
+        now = replace(state, items=ran.items, answered=state.answered | ran.woken)
         if not outcome.over:
             return replace(now, tasks=(*state.tasks[:number], outcome.task, *state.tasks[number + 1 :]))
         if task.ghost or task.name in ("event", "stop", "hint", "sweep"):
@@ -226,7 +220,7 @@ class Waking:
     def _look(self, command_id: str, deployment_id: str) -> dict[str, Sighting]:
         done = Sighting(Sight.ANSWERED, HostReport("Succeeded"))
         running = Sighting(Sight.RUNNING, detail="InProgress")
-        return dict.fromkeys(self.stage.account.hosts, done if self._ended else running)
+        return dict.fromkeys(self.stage.account.hosts, done if self.stage.world else running)
 
 
 def _prepared() -> tuple[Stage, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from functions.evaluate_health import app as evaluate_health
 from functions.pick_batch import app as pick_batch
-from tests.explore.steps import Stage, Task, handled, prepared
+from tests.explore.steps import Stage, Task, Texts, handled, prepared
 from tests.unit.functions.machine import Json
 from tests.unit.functions.world import Account, hosts
 
@@ -28,9 +28,9 @@ class State:
     deaths: int
     commits: int = 0
 
-    def key(self) -> tuple[Any, ...]:
+    def key(self, texts: Texts) -> tuple[Any, ...]:
         """The state as a hashable value; which run is which makes no difference."""
-        table = tuple(sorted((key, repr(item)) for key, item in self.items.items() if key[1] in SHARED))
+        table = texts.of(self.items, SHARED)
         return table, tuple(sorted(task.key for task in self.tasks)), self.deaths, self.commits
 
 
@@ -60,7 +60,7 @@ class Writing:
         return self._count(self._first)
 
     def _count(self, state: State) -> int:
-        key = state.key()
+        key = state.key(self.stage.texts)
         if key not in self._counts:
             self._check(state)
             self._counts[key] = sum(map(self._count, self._successors(state))) or 1
@@ -72,9 +72,8 @@ class Writing:
             fresh = Task(task.name, task.payload)
             if state.deaths and task.answers:
                 yield replace(state, tasks=(*others, fresh), deaths=state.deaths - 1)
-            self.stage.load(state.items)
-            outcome = self.stage.step(task)
-            items, head = self.stage.save(), self._head
+            ran = self.stage.run(state.items, task)
+            outcome, items, head = ran.outcome, ran.items, self._head
             now = replace(state, items=items, commits=state.commits + (items[head] is not state.items[head]))
             if not outcome.over:
                 yield replace(now, tasks=(*others, outcome.task))
