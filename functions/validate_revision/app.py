@@ -36,6 +36,7 @@ from tidegate.model.names import PAYLOADS, ecs_service_id, revision_name
 from tidegate.model.scaling import is_leaving
 from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.runtime import Runtime, State, step
+from tidegate.scaling.lifecycle_actions import keep_waiting
 from tidegate.store.deployment_items import OVERVIEW
 from tidegate.store.errors import DeploymentGroupNotFoundError, RevisionNotFoundError
 from tidegate.store.revisions import Revisions
@@ -54,6 +55,9 @@ def run(state: State, runtime: Runtime) -> State:
         return {**state, "verdict": "FENCED"}
     if "startTime" in deployment:
         return {**state, "verdict": "ACT"}  # a later generation: the revision was checked by an earlier one
+    # Copying a large bundle takes minutes, and may be tried again; who waits for it meanwhile is not to be given up.
+    if (gone := keep_waiting(deployment, runtime, runtime.clock())) is not None:
+        return {**state, "verdict": "FINISH", "fault": {"code": gone.code, "message": gone.reason}}
     validate = _VALIDATED[deployment.get("computePlatform", "Server")]
     try:
         changes = restarted(deployment, runtime) or given_back(deployment, runtime) or validate(deployment, runtime)

@@ -11,7 +11,8 @@ from tests.local.cloud.scaled_groups import Scaled
 from tests.local.cloud.test_autoscaling_traffic import make_balancer
 
 from tidegate.gateways.scaling_groups import ScalingGroups
-from tidegate.model.group_copy import SUSPENDED, carries, in_service
+from tidegate.model.balancers import Balancer, BalancerKind
+from tidegate.model.group_copy import SUSPENDED, attached_to, carries, in_service
 
 pytestmark = pytest.mark.local
 
@@ -77,3 +78,22 @@ def test_a_group_is_deleted_with_its_instances_once_and_again(scaled: Scaled, gr
         groups.delete(scaled.name)
     eventually(lambda: groups.find(scaled.name) is None)
     assert groups.find(COPY) is not None
+
+
+def test_a_group_that_is_detached_has_no_traffic_nor_has_what_it_launches(
+    scaled: Scaled, groups: ScalingGroups, cloud: Cloud
+) -> None:
+    (arn,) = found(groups, scaled.name)["TargetGroupARNs"]
+    web = Balancer(BalancerKind.TARGET_GROUP, "web", arn)
+
+    def registered() -> list[str]:
+        rows = cloud.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+        return [each["Target"]["Id"] for each in rows if each["TargetHealth"]["State"] != "draining"]
+
+    eventually(lambda: registered() == in_service(found(groups, scaled.name)))
+    assert attached_to(found(groups, scaled.name), [web]) == [web]
+    groups.detach(scaled.name, [web])
+    assert (attached_to(found(groups, scaled.name), [web]), registered()) == ([], [])
+    groups.resize(scaled.name, 0, 2)
+    eventually(lambda: len(in_service(found(groups, scaled.name))) == 2)
+    assert registered() == []

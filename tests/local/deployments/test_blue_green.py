@@ -151,3 +151,38 @@ def test_an_auto_scaling_group_is_copied_and_its_copy_takes_over(cloud: Cloud) -
     assert launched["status"] == "Succeeded"
     assert launched["revision"] == info["revision"]
     end_scaling_group(cloud, copy)
+
+
+@pytest.mark.long
+def test_what_an_original_group_launches_meanwhile_has_no_traffic_afterwards(cloud: Cloud) -> None:
+    name, scaling = "late", cloud.client("autoscaling")
+    arn = make_balancer(cloud, name)
+    controlled = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+    balancers = {"targetGroupInfoList": [{"name": name}]}
+    fleet = scaled_fleet(cloud, name, 2, deploymentStyle=controlled, loadBalancerInfo=balancers)
+    scaling.attach_load_balancer_target_groups(AutoScalingGroupName=name, TargetGroupARNs=[arn])
+    assert fleet.group.wait(fleet.group.deploy(webapp(fleet.group, "1")), 120)["status"] == "Succeeded"
+
+    def registered() -> set[str]:
+        rows = cloud.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+        return {each["Target"]["Id"] for each in rows if each["TargetHealth"]["State"] != "draining"}
+
+    change(fleet.group, WAIT, {"action": "KEEP_ALIVE"}, "COPY_AUTO_SCALING_GROUP")
+    deployed, codedeploy = fleet.group.deploy(webapp(fleet.group, "2")), fleet.group.codedeploy
+    eventually(lambda: codedeploy.get_deployment(deploymentId=deployed)["deploymentInfo"]["status"] == "Ready", 120)
+    known = set(fleet.states())
+    fleet.desire(3)
+    fleet.ended("autoscaling", seconds=120)
+    fleet.in_service(3)
+    (late,) = set(fleet.states()) - known
+    assert late in registered()
+    codedeploy.continue_deployment(deploymentId=deployed, deploymentWaitType="READY_WAIT")
+    assert fleet.group.wait(deployed, 240)["status"] == "Succeeded", fleet.group.reasons(deployed)
+
+    (copy,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[f"CodeDeploy_group_{deployed}"])[
+        "AutoScalingGroups"
+    ]
+    assert registered() == {each["InstanceId"] for each in copy["Instances"]}
+    assert set(fleet.states()) == {late, *known}, "they are kept"
+    end_scaling_group(cloud, name)
+    end_scaling_group(cloud, copy["AutoScalingGroupName"])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
 from tests.unit.functions.blue_green import TwoFleets
 from tests.unit.functions.hosts import Host
 from tests.unit.functions.scaling_groups import Group, ScalingGroups
+from tests.unit.functions.target_groups import WEB
 from tests.unit.functions.world import Account
 
 from tidegate.gateways.errors import FleetFault
+from tidegate.model.balancers import Balancer
 from tidegate.model.group_copy import SUSPENDED, copy_of
 
 
@@ -73,6 +75,21 @@ class CopiedGroups:
         for number in range(coming - self.never if coming else 0):
             instance_id = f"i-{crc32(name.encode()):09x}{number:08x}"
             self.account.clock.at(self.account.now + self.launches, lambda each=instance_id: self._launched(name, each))
+
+    def detach(self, name: str, balancers: Sequence[Balancer]) -> None:
+        if balancers:
+            self.calls.append(("detach", name))
+        row, port = self.rows[name], self.account.ports["balancers"]
+        for each in balancers:
+            row["TargetGroupARNs"].remove(each.key)
+            port.block([each], [one["InstanceId"] for one in row["Instances"]])
+
+    def join(self, name: str, instance_id: str) -> None:
+        """An instance is launched with the old revision, and has traffic where its group is attached."""
+        self.account.hosts[instance_id] = Host(revision="v1.zip", tags={"tidegate:managed": "true"})
+        self._serve(name, instance_id)
+        if self.rows[name].get("TargetGroupARNs"):
+            self.account.ports["balancers"].allow([WEB], [instance_id])
 
     def failure(self, name: str) -> tuple[str, str]:
         return self.says

@@ -13,6 +13,7 @@ from tests.unit.functions.target_groups import TargetGroup
 from tests.unit.functions.test_sweep import never_running
 from tests.unit.functions.world import Account, hosts
 
+from tidegate.gateways.errors import ThrottledError
 from tidegate.model.scaling import ScalingFault
 from tidegate.scaling.waiting_instances import sweep_waiting_instances
 
@@ -94,6 +95,34 @@ def test_a_new_instance_is_waited_for_until_its_agent_has_registered() -> None:
     run_together(account)
     assert port.answers == [(NEW, "CONTINUE")]
     assert port.heartbeats > 2
+
+
+def test_an_instance_is_kept_waiting_while_a_large_bundle_is_copied_and_copied_again() -> None:
+    account, port = scaling()
+    copy, tries = account.bundles.copy, list[float]()
+
+    def slow(*args: Any) -> Any:
+        tries.append(account.now)
+        account.clock.pass_time_until(account.now + 400, lambda: False)
+        if len(tries) < 3:
+            raise ThrottledError("copying the bundle: SlowDown")
+        return copy(*args)
+
+    account.bundles.copy = slow  # type: ignore[method-assign]
+    port.launch("web", NEW)
+    run_together(account)
+    assert (len(tries), port.answers) == (3, [(NEW, "CONTINUE")])
+
+
+def test_a_bundle_is_not_copied_for_an_instance_that_is_gone() -> None:
+    account, port = scaling()
+    account.bundles.copied.clear()
+    account.before = lambda name, _state: port.all["web"].waits.clear() if name == "ValidateRevision" else None
+    port.launch("web", NEW)
+    run_together(account)
+    (launch,) = made_by(account, "autoscaling")
+    assert (launch["status"], launch["error"]["code"]) == ("Failed", "AUTO_SCALING_CONFIGURATION")
+    assert account.bundles.copied == []
 
 
 def test_an_agent_that_stays_away_for_an_hour_has_the_launch_abandoned() -> None:
@@ -210,6 +239,26 @@ def test_a_late_event_of_a_launch_stops_no_termination() -> None:
     (leave,) = made_by(account, "autoscalingTermination")
     assert (leave["status"], made_by(account, "autoscaling")) == ("Succeeded", [])
     assert port.answers == [(NEW, "CONTINUE")]
+
+
+def test_an_event_of_a_launch_that_comes_again_when_the_instance_is_gone_deploys_nothing() -> None:
+    account, port = scaling(terminationHookEnabled=True)
+    launched: list[Any] = []
+    deliver = port.deliver
+
+    def kept(body: Any, tries: int = 5) -> None:
+        launched.append(body)
+        deliver(body, tries)
+
+    port.deliver = kept  # type: ignore[method-assign]
+    port.launch("web", NEW)
+    run_together(account)
+    port.end("web", NEW)
+    run_together(account)
+    deliver(launched[0])
+    run_together(account)
+    assert [len(made_by(account, each)) for each in ("autoscaling", "autoscalingTermination")] == [1, 1]
+    assert port.answers == 2 * [(NEW, "CONTINUE")]
 
 
 def test_an_action_that_two_take_up_at_once_has_one_deployment_though_the_first_has_ended_by_then() -> None:

@@ -10,6 +10,7 @@ from botocore.stub import Stubber
 
 from tidegate.gateways.errors import FleetFault, ThrottledError
 from tidegate.gateways.scaling_groups import ScalingGroups
+from tidegate.model.balancers import Balancer, BalancerKind
 
 COPY = "CodeDeploy_prod_d-A1B2C3111"
 SOURCE = {"AutoScalingGroupName": "web", "MaxSize": 2, "AvailabilityZones": ["a"]}
@@ -73,3 +74,14 @@ def test_a_group_that_is_going_already_is_deleted(stubbed: Callable[[str], tuple
     client, stub = stubbed("autoscaling")
     stub.add_client_error("delete_auto_scaling_group", "ScalingActivityInProgress", "wait")
     ScalingGroups(client).delete("web")
+
+
+def test_a_group_is_detached_from_ten_balancers_a_call(stubbed: Callable[[str], tuple[Any, Stubber]]) -> None:
+    client, stub = stubbed("autoscaling")
+    balancers = [Balancer(BalancerKind.TARGET_GROUP, f"t{n}", f"arn:{n}") for n in range(10)]
+    sources = [{"Identifier": f"arn:{n}", "Type": "elbv2"} for n in range(10)]
+    for some in (sources, [{"Identifier": "old", "Type": "elb"}]):
+        stub.add_response("detach_traffic_sources", {}, {"AutoScalingGroupName": "web", "TrafficSources": some})
+    ScalingGroups(client).detach("web", [*balancers, Balancer(BalancerKind.CLASSIC, "old", "old")])
+    ScalingGroups(client).detach("web", [])
+    stub.assert_no_pending_responses()

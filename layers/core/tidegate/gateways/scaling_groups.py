@@ -9,11 +9,15 @@ from botocore.exceptions import ClientError
 
 from tidegate.gateways.errors import FleetFault, error_code
 from tidegate.gateways.scaling_refusals import Refusals
+from tidegate.model.balancers import Balancer, BalancerKind
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.group_copy import ACTION, POLICY, SUSPENDED, copy_of, taken
 
 _THERE: Final = "AlreadyExists"
 _ABSENT: Final = "not found"
+#: Balancers by Auto Scaling's word (API: TrafficSourceIdentifier), and how many a call takes.
+_TYPES: Final = {BalancerKind.TARGET_GROUP: "elbv2", BalancerKind.CLASSIC: "elb"}
+_MOST_SOURCES: Final = 10
 #: How Auto Scaling words that a launch failed for want of room (AWS: "Troubleshoot Auto Scaling: instance launch").
 _NO_ROOM: Final = ("limit", "quota", "insufficient")
 _REFUSALS: Final = Refusals(
@@ -86,6 +90,14 @@ class ScalingGroups:
         no_room = any(word in message.lower() for word in _NO_ROOM)
         code = ErrorCode.RESOURCE_LIMIT_EXCEEDED if no_room else ErrorCode.AUTO_SCALING_CONFIGURATION
         return code, message
+
+    def detach(self, name: str, balancers: Sequence[Balancer]) -> None:
+        """Take all instances of a group out of balancers that it is attached to; what it launches stays out too."""
+        sources = [{"Identifier": each.key, "Type": _TYPES[each.kind]} for each in balancers]
+        with _REFUSALS.told(f"detaching the Auto Scaling group {name} from its load balancers"):
+            for i in range(0, len(sources), _MOST_SOURCES):
+                some = sources[i : i + _MOST_SOURCES]
+                self._client.detach_traffic_sources(AutoScalingGroupName=name, TrafficSources=some)
 
     def delete(self, name: str) -> None:
         """Delete a group and end its instances; one that is gone, or going, is fine."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
+
+from tidegate.model.balancers import Balancer, BalancerKind
 
 #: Says which deployment made a copy.
 TAG: Final = "CodeDeployProvisioningDeploymentId"
@@ -140,6 +142,20 @@ def in_service(row: Mapping[str, Any]) -> list[str]:
 def carries(row: Mapping[str, Any], tag: tuple[str, str]) -> bool:
     """Whether a group carries a tag."""
     return any((each["Key"], each.get("Value", "")) == tag for each in row.get("Tags", ()))
+
+
+def attached_to(row: Mapping[str, Any], balancers: Iterable[Balancer]) -> list[Balancer]:
+    """Those balancers to which a group adds its instances by itself.
+
+    >>> web = Balancer(BalancerKind.TARGET_GROUP, "web", "arn:web")
+    >>> attached_to({"TargetGroupARNs": ["arn:web"]}, [web]) == [web], attached_to({}, [web])
+    (True, [])
+    """
+    keys = {
+        BalancerKind.TARGET_GROUP: row.get("TargetGroupARNs", ()),
+        BalancerKind.CLASSIC: row.get("LoadBalancerNames", ()),
+    }
+    return [each for each in balancers if each.key in keys[each.kind]]
 
 
 def _without_names(value: Any) -> Any:

@@ -66,6 +66,9 @@ def take_up(group: Item, action: LifecycleAction, runtime: Runtime) -> str:
             action.scaling_group, action.hook, action.instance_id, action.token, go_on=True
         )
         return "continued"
+    with suppress(ScalingFault):  # what stands in the way is the deployment's to say
+        if not _still_waits(action, runtime):
+            return "stale"
     made = _record(group, action, runtime, after=lock["deploymentId"] if lock else "")
     runtime.executions.start(made["deploymentId"], made["generation"])
     return "deployed"
@@ -133,13 +136,17 @@ def _make_way(known: Mapping[str, Any], action: LifecycleAction, runtime: Runtim
     An event that comes so late that its wait is over is ``stale``: the live deployment may be of the wait that came
     after it, and is left alone.
     """
-    # What runs on the instance may take longer than its time at the hook.
-    if not runtime.lifecycle_hooks.heartbeat(action.scaling_group, action.hook, action.instance_id, action.token):
+    if not _still_waits(action, runtime):
         return "stale"
     with suppress(DeploymentCompletedError):
         runtime.deployments.request_stop(known["deploymentId"], now=runtime.clock(), auto_rollback=False, by=CALLER)
         runtime.signals.signal(known["deploymentId"])
     raise TryAgainError(f"Deployment {known['deploymentId']} of {action.instance_id} has to end first.")
+
+
+def _still_waits(action: LifecycleAction, runtime: Runtime) -> bool:
+    """Whether the wait stands, which an event may outlast; if so it is kept up: what is to come takes its time."""
+    return runtime.lifecycle_hooks.heartbeat(action.scaling_group, action.hook, action.instance_id, action.token)
 
 
 def _is_worth_deploying(group: Item, action: LifecycleAction, runtime: Runtime) -> bool:
