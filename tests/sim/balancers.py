@@ -49,4 +49,8 @@ class SimTerminations(Terminations):
 
     def end(self, ids: Sequence[str]) -> dict[str, str]:
         self._world.watch.terminates(ids)
-        return super().end(ids)
+        refused = super().end(ids)
+        for each in ids:
+            if self._world.scaling and each not in refused:
+                self._world.scaling.killed(each)
+        return refused

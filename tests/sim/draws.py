@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from tests.sim.scenarios import BlueGreenPlan, BoxPlan, HostPlan, Newcomer, ScalingPlan, Scenario, Wish
+from tests.sim.scenarios import BlueGreenPlan, BoxPlan, CopyPlan, HostPlan, Newcomer, ScalingPlan, Scenario, Wish
 
 ON_REQUEST = "DEPLOYMENT_STOP_ON_REQUEST"
 ROLLBACKS = ("DEPLOYMENT_FAILURE", ON_REQUEST, "DEPLOYMENT_STOP_ON_ALARM")
@@ -55,6 +55,7 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     roughness = dice.choice((0.0, 0.3, 0.3, 1.0, 1.0, 2.0))
     rates = {kind: min(1.0, rate * roughness * dice.choice((0, 0.5, 1, 1, 2))) for kind, rate in ROUGH.items()}
     env = {
+        "TIDEGATE_PROVISIONING_SECONDS": "900",
         "TIDEGATE_PASSES_PER_EXECUTION": str(dice.choice((3, *[10] * 2, *[200] * 7))),
         "TIDEGATE_HEARTBEAT_SECONDS": str(dice.choice((60, 300, 300))),
         "TIDEGATE_MAX_INSTANCES": str(max(1000, hosts)),
@@ -68,7 +69,9 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
         at += dice.choice((0.0, 30.0, 600.0, 4000.0))
     blue_green = _blue_green(seed, balanced, count)
     if blue_green is None:
-        fleet = _with_boxes(seed, fleet, balanced)
+        fleet, scaling = _with_boxes(seed, fleet, balanced), _scaling(seed, [wish.at for wish in wishes])
+    else:
+        blue_green, scaling = _scaled_originals(seed, blue_green, [host.target_id for host in fleet])
     return Scenario(
         seed,
         fleet,
@@ -78,7 +81,7 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
         rates,
         env,
         blue_green,
-        None if blue_green else _scaling(seed, [wish.at for wish in wishes]),
+        scaling,
         dice.choice((5, 5, 100)),
     )
 
@@ -169,6 +172,38 @@ def _blue_green(seed: int, balanced: bool, count: int) -> BlueGreenPlan | None:
         terminate=dice.choice((None, 1, 20)),
         continued_after=round(dice.uniform(60, 2000), 3) if dice.random() < 0.7 else None,
     )
+
+
+def _scaled_originals(seed: int, plan: BlueGreenPlan, hosts: list[str]) -> tuple[BlueGreenPlan, ScalingPlan | None]:
+    """The originals as instances of an Auto Scaling group, which may be copied."""
+    dice = random.Random(f"scaled originals {seed}")
+    if dice.random() < 0.4:
+        return plan, None
+    copied = dice.random() < 0.6
+    originals = hosts if copied else hosts[::2]
+    refused = dice.choice(("",) * 10 + ("AUTOSCALING_VALIDATION_ERROR", "AUTO_SCALING_IAM_ROLE_PERMISSIONS"))
+    never, worn = dice.choice((0,) * 6 + (1,)), dice.random() < 0.3
+    copy = CopyPlan(
+        refused=refused,
+        never=never,
+        says=dice.choice(("", "AUTO_SCALING_CONFIGURATION", "RESOURCE_LIMIT_EXCEEDED")) if never else "",
+        launches=round(dice.uniform(5, 200), 3),
+        tagged=dice.random() < 0.9,
+        instances=tuple(_replacement(dice, number, worn) for number in range(len(originals))),
+    )
+    leaves = dice.choice((0, 0, 0.1))
+    leaving = tuple((each, round(4000 * dice.random(), 3)) for each in originals if dice.random() < leaves)
+    newcomers = tuple(_newcomer(dice, number, [0.0, 600.0]) for number in range(1, dice.choice((0, 0, 1, 3)) + 1))
+    scaling = ScalingPlan(newcomers, termination_hook=dice.random() < 0.5, strategy="UPDATE")
+    minimum = dice.choice((plan.minimum, ("HOST_COUNT", 0), ("HOST_COUNT", 0)))
+    made = replace(plan, minimum=minimum, scaled=True, leaving=leaving, copy=copy if copied else None)
+    return made, scaling
+
+
+def _replacement(dice: random.Random, number: int, worn: bool) -> Newcomer:
+    """An instance of a copy; in worn copies some fail, or their agents come late or never."""
+    drawn = _newcomer(dice, number, [0.0])
+    return drawn if worn else replace(drawn, fails=frozenset(), registers_after=0.0)
 
 
 def _scaling(seed: int, asked_at: list[float]) -> ScalingPlan | None:

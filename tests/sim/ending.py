@@ -44,6 +44,8 @@ def check_end(world: SimWorld) -> None:
         _require(execution.status in fine, f"execution {name} is {execution.status}: {execution.error}")
     if world.scaling:
         world.scaling.check_end()
+    if world.copies:
+        world.copies.check_end()
     for deployment_id in world.table.courses:
         item = world.deployment(deployment_id)
         _require(item["status"] in TERMINAL, f"{deployment_id} is {item['status']} and nothing goes on")
@@ -76,6 +78,8 @@ def _check_course(world: SimWorld, deployment_id: str, item: Mapping[str, Any]) 
         fits = CODES[item["status"]] | worn
         if world.scenario.balanced and world.boxes.names:
             fits |= {"ELB_INVALID_INSTANCE"}
+        if world.copies:
+            fits |= world.copies.codes()
         if "scaling" in item:
             fits |= {"AUTO_SCALING_CONFIGURATION"} | _given_up(world)
         _require(code in fits, f"{deployment_id} ended {item['status']} with {item['error']}")
@@ -174,7 +178,7 @@ def _check_targets(world: SimWorld, story: Story, item: Mapping[str, Any]) -> No
 
 def _check_traffic(world: SimWorld, story: Story) -> None:
     """Who came through the group's last deployment behind a balancer has its traffic back."""
-    last = list(world.table.courses)[-1] == story.deployment_id
+    last = list(world.table.courses)[-1] == story.deployment_id and not world.scenario.blue_green
     for target_id in story.succeeded - world.leaving if last and world.scenario.balanced else ():
         _require(
             target_id in world.balancer.since, f"{target_id} came through {story.deployment_id} without its traffic"
@@ -194,12 +198,12 @@ def _check_two_fleets(world: SimWorld, story: TwoFleets, item: Mapping[str, Any]
     serving = {each for each in world.balancer.since if world.balancer.is_healthy(each)}
     there = sorted(story.takes & set(world.balancer.since) - story.failed)
     _require(not there or story.back, f"{deployment_id} succeeded, and {there} still have traffic")
-    have = len(story.gives & serving)
+    have = len(story.gives & (serving | world.leaving))
     _require(have >= story.needed, f"{deployment_id} succeeded, and {have} of {story.needed} have the traffic")
     if story.terminate_after is not None:
         left = sorted(story.takes - set(world.terminations.ended))
         _require(not left, f"{deployment_id} succeeded, and {left} were not ended")
-    for target_id in story.gives:
+    for target_id in story.gives - world.leaving:
         if shown[target_id] == "Succeeded" and not late:
             _require(target_id in story.succeeded, f"{target_id} is Succeeded, and did not come well through")
             _require(target_id in serving, f"{target_id} is Succeeded, and has no traffic")

@@ -7,9 +7,12 @@ import inspect
 import sys
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Mutation:
 
     def apply(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Put it into the code, wherever the function is known by name."""
+        for path in FUNCTIONS.glob("*/app.py"):  # one imported later would keep the fault when it is taken out again
+            importlib.import_module(f"functions.{path.parent.name}.app")
         module_name, _, path = self.where.partition(":")
         module = importlib.import_module(module_name)
         owner: Any = module
@@ -171,6 +176,30 @@ MUTATIONS = (
         f"{_CORE}.way:traffic_back_legs",
         "Constraint(0, blue, max(1, blue_minimum),",
         "Constraint(0, blue, 0,",
+    ),
+    Mutation(
+        "suspended for good",
+        "tidegate.scaling.process_suspension:resume_processes",
+        '(deployment.get("suspended") or {})',
+        "{}",
+    ),
+    Mutation(
+        "group keeps its originals",
+        f"{_STORE}.endings:Ending._moved",
+        'self.status != "Succeeded" or',
+        'self.status == "Succeeded" or',
+    ),
+    Mutation(
+        "copy ended in place of its original",
+        "functions.send_commands.app:_end",
+        "runtime.scaling_groups.delete(copied.source)",
+        "runtime.scaling_groups.delete(copied.copy)",
+    ),
+    Mutation(
+        "copy of another size",
+        "tidegate.scaling.provisioning:provision",
+        "resize(wanted.copy, wanted.minimum, wanted.desired)",
+        "resize(wanted.copy, wanted.minimum, wanted.desired + 1)",
     ),
     Mutation(
         "deregistered, and deployed to",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -41,17 +41,30 @@ class SimScaling(ScalingGroups):
     def __init__(self, world: SimWorld, plan: ScalingPlan) -> None:
         super().__init__(world, NAME)
         self._world, self._plan = world, plan
+        self._deleted = False  # a hook is deleted just now
         self._answers = False  # a function answers just now; else Auto Scaling's own time-out
         self._met: dict[str, int] = {}  # by instance: faults that functions had met at the last sign of life
         self.answered: dict[tuple[str, str], float] = {}
         self.made: dict[tuple[str, str], str] = {}
         self.goods: list[tuple[float, str]] = []
         self.to_come = 0
+        self.group_of: dict[str, str] = {}  # by instance
 
     @property
     def is_open(self) -> bool:
         """Whether somebody waits, or is still to come or to leave."""
-        return bool(self.to_come or self.all[NAME].waits)
+        return bool(self.to_come or any(group.waits for group in self.all.values()))
+
+    def serve(self, instances: Sequence[str]) -> None:
+        """Instances that are in service from the start."""
+        for each in instances:
+            self.group_of[each] = NAME
+            self.all[NAME].states[each] = "InService"
+
+    def state_of(self, instance_id: str) -> str:
+        """The lifecycle state of an instance; those of a group that is gone are gone with it."""
+        group = self.all.get(self.group_of[instance_id])
+        return group.states[instance_id] if group else "Terminated"
 
     # --- what happens
 
@@ -62,16 +75,25 @@ class SimScaling(ScalingGroups):
             if self._world.chance.planned(f"{each.target_id} is launched"):
                 self.to_come += 1
                 self._world.clock.at(START + each.at, partial(self._launched, each))
+        plan = self._world.scenario.blue_green
+        for target_id, after in plan.leaving if plan else ():
+            if self._world.chance.planned(f"{target_id} leaves"):
+                self.to_come += 1
+                self._world.clock.at(START + after, partial(self._leaves, target_id))
 
     def _launched(self, newcomer: Newcomer) -> None:
         self.to_come -= 1
         world, target_id = self._world, newcomer.target_id
+        names = [each for each in world.group()["info"]["autoScalingGroups"] if each in self.all]
+        if not names:
+            return  # the group has others now
+        self.group_of[target_id] = names[0]
         world.tell(f"{target_id} is launched")
         online = newcomer.registers_after == 0
         tags = {"tidegate:managed": "true"}
         self._met[target_id] = self._faults()
         host = SimHost(fails=newcomer.fails, takes=newcomer.takes, online=online, tags=tags, zone="zone-a")
-        self.launch(NAME, target_id, host)
+        self.launch(names[0], target_id, host)
         if not online:
             world.unreliable.add(target_id)
         if newcomer.registers_after:
@@ -82,20 +104,37 @@ class SimScaling(ScalingGroups):
 
     def _leaves(self, target_id: str) -> None:
         self.to_come -= 1
-        if self.all[NAME].states[target_id] == "Terminated":
-            return
+        if self.state_of(target_id) != "Terminated":
+            self.scale_in(target_id)
+
+    def scale_in(self, target_id: str) -> None:
+        """An instance is to end."""
         self._world.tell(f"{target_id} is to end")
         self._world.unreliable.add(target_id)
         self._world.leaving.add(target_id)
         self._met[target_id] = self._faults()
-        self.end(NAME, target_id)
+        self.end(self.group_of[target_id], target_id)
         self._ended(target_id)
 
+    def killed(self, target_id: str) -> None:
+        """An instance was ended by other means than its group."""
+        if group := self.all.get(self.group_of.get(target_id, "")):
+            group.waits.pop(target_id, None)
+            group.states[target_id] = "Terminated"
+        self._gone(target_id)
+
     def _ended(self, target_id: str) -> None:
-        if self.all[NAME].states[target_id] == "Terminated":
-            self._world.leaving.add(target_id)
-            if self._world.hosts[target_id].up:
-                self._world.fleet.die(target_id, None)
+        if self.state_of(target_id) == "Terminated":
+            self._gone(target_id)
+
+    def _gone(self, target_id: str) -> None:
+        world = self._world
+        world.leaving.add(target_id)
+        world.terminations.ended.setdefault(target_id, world.now)
+        if world.scenario.blue_green:
+            world.balancer.since.pop(target_id, None)
+        if world.hosts[target_id].up:
+            world.fleet.die(target_id, None)
 
     def _send(self, body: Mapping[str, Any]) -> None:
         detail = body["detail"]
@@ -117,6 +156,16 @@ class SimScaling(ScalingGroups):
 
     # --- the port
 
+    def delete(self, scaling_group: str, name: str) -> None:
+        """Who waits at a hook that is deleted is told its default (API: DeleteLifecycleHook)."""
+        group = self.all.get(scaling_group)
+        for instance_id in [each for each, wait in (group.waits if group else {}).items() if wait.hook == name]:
+            self._deleted = True
+            launching = group.states[instance_id] == "Pending:Wait"
+            self._answer(scaling_group, instance_id, "ABANDON" if launching else "CONTINUE")
+            self._deleted = False
+        super().delete(scaling_group, name)
+
     def heartbeat(self, scaling_group: str, hook: str, instance_id: str, token: str) -> bool:
         waits = super().heartbeat(scaling_group, hook, instance_id, token)
         if waits:
@@ -134,7 +183,9 @@ class SimScaling(ScalingGroups):
         launching = self.all[name].states[instance_id] == "Pending:Wait"
         creator = LAUNCH_CREATOR if launching else TERMINATION_CREATOR
         self._world.tell(f"{instance_id} at its hook: {answer}" + ("" if self._answers else ", for nobody answered"))
-        if not self._answers:
+        if self._deleted:
+            pass  # nobody is to answer any more
+        elif not self._answers:
             self._require(self._faults() > self._met[instance_id], f"{instance_id} waited, and nobody answered")
         elif launching:
             self._check_launch(instance_id, answer)
@@ -193,8 +244,9 @@ class SimScaling(ScalingGroups):
 
     def check_end(self) -> None:
         """Nobody waits, nothing is locked, and who has failed is gone; who is outdated got a follow-up."""
-        group, items = self.all[NAME], self._world.table.items
-        self._require(not group.waits, f"{sorted(group.waits)} wait")
+        items = self._world.table.items
+        for group in self.all.values():
+            self._require(not group.waits, f"{sorted(group.waits)} wait")
         locked = [key for key, item in items.items() if key[1].startswith("SCALING#") and "live" in item]
         self._require(not locked, f"{locked} are still locked")
         for (instance_id, creator), deployment_id in self.made.items():
@@ -208,7 +260,7 @@ class SimScaling(ScalingGroups):
             if code == "AUTO_SCALING_CONFIGURATION":
                 self._require(late or instance_id in self._world.leaving, f"{instance_id} is there: {item['error']}")
             if creator == LAUNCH_CREATOR and item["status"] != "Succeeded" and not late:
-                state = group.states[instance_id]
+                state = self.state_of(instance_id)
                 self._require(state == "Terminated", f"{deployment_id} is {item['status']}, and {instance_id} {state}")
         self._check_follow_ups()
 
@@ -216,6 +268,9 @@ class SimScaling(ScalingGroups):
         deployments = [self._world.deployment(each) for each in self._world.table.courses]
         launches = [each for each in deployments if each["creator"] == LAUNCH_CREATOR]
         follows = [each for each in deployments if each["creator"] == FOLLOW_UP_CREATOR]
+        if self._world.scenario.blue_green:
+            self._require(not follows, "there are follow-ups in a blue/green group")
+            return
         if self._plan.strategy == "IGNORE":
             self._require(not follows, "there are follow-ups, and newcomers are to stay as they are")
             return
@@ -236,7 +291,7 @@ class SimScaling(ScalingGroups):
         good, instance_id = self._world.group()["lastGood"], launch["scaling"]["instanceId"]
         if launch["status"] != "Succeeded" or launch["revisionKey"] == good["revisionKey"]:
             return
-        if self.all[NAME].states[instance_id] != "InService":
+        if self.state_of(instance_id) != "InService":
             return
         stories = self._world.watch.stories
         others = [each for each in deployments if "scaling" not in each and each["deploymentId"] in stories]

@@ -63,11 +63,35 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class BlueGreenPlan:
-    """How a blue/green deployment goes; every second host is a replacement instance.
+class CopyPlan:
+    """What becomes of the copy of an Auto Scaling group.
 
     Attributes
     ----------
+    refused : the error code with which Auto Scaling refuses the copy; empty: it makes it
+    never : so many of its instances do not come
+    says : error code of the last activity where they do not
+    launches : seconds until an instance is in service
+    tagged : the original bears the opt-in tag, without which it may not be deleted
+    instances : how its instances behave, in turn
+    """
+
+    refused: str
+    never: int
+    says: str
+    launches: float
+    tagged: bool
+    instances: tuple[Newcomer, ...]
+
+
+@dataclass(frozen=True)
+class BlueGreenPlan:
+    """How a blue/green deployment goes.
+
+    Attributes
+    ----------
+    scaled : the originals are the instances of an Auto Scaling group; some of them leave (target id, seconds)
+    copy : that group is copied; otherwise every second host is a replacement instance
     minimum : of each fleet
     ready, terminate : minutes of the two waits; None: no wait, and the originals are kept
     continued_after : seconds after which somebody lets the traffic move
@@ -77,6 +101,9 @@ class BlueGreenPlan:
     ready: int | None
     terminate: int | None
     continued_after: float | None
+    scaled: bool = False
+    leaving: tuple[tuple[str, float], ...] = ()
+    copy: CopyPlan | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +152,9 @@ class Scenario:
     def kinds(self) -> list[str]:
         """The kinds of deployment it asks for."""
         if self.blue_green:
-            return ["blue/green"]
+            if self.blue_green.copy:
+                return ["blue/green, copied Auto Scaling group"]
+            return [f"blue/green{', originals of an Auto Scaling group' if self.blue_green.scaled else ''}"]
         place = "behind a balancer" if self.balanced else "in place"
         boxes = sum(host.box is not None for host in self.hosts)
         found = []

@@ -83,7 +83,7 @@ class Users:
         if self._world.scenario.balanced:
             more |= {"deploymentStyle": STYLE, "loadBalancerInfo": INFO}
         if plan := self._world.scenario.blue_green:
-            return {"autoRollback": more["autoRollback"]} | _blue_green(plan)
+            return {name: more[name] for name in ("autoRollback", "deploymentGroupId")} | _blue_green(plan)
         if wish.zonal:
             more["zonal"] = wish.zonal
         if wish.watches_alarm:
@@ -117,13 +117,14 @@ def _blue_green(plan: BlueGreenPlan) -> dict[str, Any]:
     end: dict[str, Any] = {"action": "KEEP_ALIVE"}
     if plan.terminate is not None:
         end = {"action": "TERMINATE", "terminationWaitTimeInMinutes": plan.terminate}
+    targets = {"targetInstances": {"tagFilters": GREEN_FILTERS}} if plan.copy is None else {}
     return {
+        **targets,
         "deploymentStyle": BLUE_GREEN_STYLE,
         "loadBalancerInfo": INFO,
         "blueGreenDeploymentConfiguration": {
             "deploymentReadyOption": ready,
             "terminateBlueInstancesOnDeploymentSuccess": end,
-            "greenFleetProvisioningOption": {"action": "DISCOVER_EXISTING"},
+            "greenFleetProvisioningOption": {"action": "COPY_AUTO_SCALING_GROUP" if plan.copy else "DISCOVER_EXISTING"},
         },
-        "targetInstances": {"tagFilters": GREEN_FILTERS},
     }

@@ -176,9 +176,9 @@ class Watch:
         self.require(not why, 1, f"{story.deployment_id}: {why}")
 
     def _serving(self) -> set[str]:
-        """Who is registered and healthy."""
+        """Who is registered and healthy, or would be if Auto Scaling had let it."""
         balancer = self._world.balancer
-        return {each for each in balancer.since if balancer.is_healthy(each)}
+        return {each for each in balancer.since if balancer.is_healthy(each)} | self._world.leaving
 
     def alarms_read(self, states: Mapping[str, str]) -> None:
         """An alarm is in ALARM, and a function knows it."""

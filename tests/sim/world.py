@@ -17,6 +17,7 @@ from tests.sim.alarms import SimAlarms
 from tests.sim.balancers import SimTargetGroup, SimTerminations
 from tests.sim.boxes import Boxes
 from tests.sim.chance import Chance
+from tests.sim.copies import SimCopies
 from tests.sim.hosts import SimFleet, SimHost
 from tests.sim.liveness import Liveness
 from tests.sim.ports import CALL_LASTS, EXPECTED, EXPECTED_LATE, UNFENCED, FaultyPort, Invocation, Superseded
@@ -24,6 +25,7 @@ from tests.sim.scaling import SimScaling
 from tests.sim.scenarios import HostPlan, ScalingPlan, Scenario
 from tests.sim.users import INFO, STYLE, Users
 from tests.sim.watch import Violation, Watch, WatchedTable
+from tests.unit.functions.blue_green import STYLE as BLUE_GREEN_STYLE
 from tests.unit.functions.machine import Execution, Json, Killed, StepError, Walk
 from tests.unit.functions.scaling_groups import GROUP_ID, put_hooks
 from tests.unit.functions.world import START, Account
@@ -93,7 +95,8 @@ class SimWorld(Account):
         self.unreliable: set[str] = {plan.target_id for plan in scenario.hosts if not plan.online}
         self.running: set[str] = set()
         self._handlers: dict[str, Callable[[Json, object], Json]] = {}
-        greens = [plan.target_id for plan in scenario.hosts][1::2] if scenario.blue_green else []
+        discovered = scenario.blue_green is not None and scenario.blue_green.copy is None
+        greens = [plan.target_id for plan in scenario.hosts][1::2] if discovered else []
         self.greens = frozenset(greens)
         fleet = {plan.target_id: "green" if plan.target_id in self.greens else "demo" for plan in scenario.hosts}
         hosts = {plan.node_id: _host(plan, fleet[plan.target_id]) for plan in scenario.hosts}
@@ -106,6 +109,9 @@ class SimWorld(Account):
             self.ports["lifecycle_hooks"] = self.scaling
             self._scale(scenario.scaling, self.scaling)
         self.fleet.world = self
+        self.copies = None
+        if scenario.blue_green and self.scaling:
+            self.copies = self.ports["scaling_groups"] = SimCopies(self, scenario.blue_green, self.scaling)
         self.bundles.appspecs = dict.fromkeys(("v0.zip", "v1.zip", "v2.zip", "v3.zip"), self.bundles.appspecs["v1.zip"])
         self.balancer = SimTargetGroup(self)
         self._known_health()
@@ -126,6 +132,8 @@ class SimWorld(Account):
         """Give the group its Auto Scaling group, with hooks."""
         balanced = {"deploymentStyle": STYLE, "loadBalancerInfo": INFO} if self.scenario.balanced else {}
         hooks = {"terminationHookEnabled": plan.termination_hook, "outdatedInstancesStrategy": plan.strategy}
+        if self.scenario.blue_green:
+            balanced = {"deploymentStyle": BLUE_GREEN_STYLE, "loadBalancerInfo": INFO, "ec2TagFilters": []}
         put_hooks(self, scaling, **balanced, **hooks)
 
     def tell(self, what: str) -> None:

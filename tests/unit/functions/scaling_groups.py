@@ -107,7 +107,8 @@ class ScalingGroups:
             raise self.faults[name]
 
     def _wait(self, scaling_group: str, hook: str, instance_id: str, token: str) -> Wait | None:
-        wait = self.all[scaling_group].waits.get(instance_id)
+        group = self.all.get(scaling_group)
+        wait = group and group.waits.get(instance_id)
         return wait if wait and wait.hook == hook and token in ("", wait.token) else None
 
     # --- what happens by itself
@@ -163,7 +164,7 @@ class ScalingGroups:
 
     def _watch(self, name: str, instance_id: str, wait: Wait) -> None:
         def look() -> None:
-            if self.all[name].waits.get(instance_id) is not wait:
+            if name not in self.all or self.all[name].waits.get(instance_id) is not wait:
                 return
             if self.account.now >= wait.deadline:
                 self._answer(name, instance_id, "ABANDON")
