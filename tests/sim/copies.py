@@ -45,6 +45,17 @@ class SimCopies(CopiedGroups):
 
     # --- the port
 
+    def find(self, name: str) -> Mapping[str, Any] | None:
+        row = super().find(name)
+        if row is None or name != NAME:
+            return row
+        # Also those that came since.
+        states = self._scaling.all[name].states
+        there = [
+            {"InstanceId": each, "LifecycleState": states[each]} for each in states if states[each] != "Terminated"
+        ]
+        return {**row, "Instances": there}
+
     def copy(self, source: Mapping[str, Any], name: str, deployment_id: str) -> None:
         self._require(name == f"CodeDeploy_prod_{deployment_id}", f"{deployment_id} makes {name}")
         self._require(self._copy is not None, f"{deployment_id} copies a group, and nobody asked for it")
@@ -148,11 +159,14 @@ class SimCopies(CopiedGroups):
             for name, group in self._scaling.all.items():
                 there = set(group.hooks)
                 self._require(there == set(hooks.get(name, {}).values()), f"{name} has the hooks {sorted(there)}")
-        suspended = {name: group.suspended for name, group in self._scaling.all.items() if group.suspended}
-        self._require(not suspended, f"{suspended} is still suspended")
+        for name, group in self._scaling.all.items():
+            held = {"Launch", "ReplaceUnhealthy", "AZRebalance"} if name in self.made and not moved else set()
+            self._require(group.suspended == held, f"of {name} {group.suspended} is suspended, not {held}")
         self._require(len(self.made) <= 1, f"{sorted(self.made)} were made")
         gone = set(self.made) - set(self.rows)
         self._require(not gone, f"{gone} are copies, and were deleted")
         if moved:
+            late = [each for each in world.balancer.since if self._scaling.group_of.get(each) == NAME]
+            self._require(not late, f"{late} of the original group have traffic after the success")
             ends = self._plan.terminate is not None
             self._require(bool(self.ended) == ends, f"of the originals, {self.ended} ended")

@@ -245,6 +245,18 @@ MUTATIONS = (
         'if not newcomers or ended["creator"] != "CodeDeployAutoUpdate":',
     ),
     Mutation(
+        "late originals left with their traffic",
+        "tidegate.scaling.late_originals:take_late_originals_out",
+        "runtime.balancers.block(balancers, late)",
+        "pass",
+    ),
+    Mutation(
+        "failed copies not held",
+        "tidegate.scaling.process_suspension:hold_copy",
+        "runtime.lifecycle_hooks.suspend(wanted.copy, HELD)",
+        "pass",
+    ),
+    Mutation(
         "newcomers forgotten when a user's deployment fails",
         "tidegate.scaling.follow_ups:_follow_up",
         'if "scaling" in ended and',
