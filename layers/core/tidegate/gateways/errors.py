@@ -21,8 +21,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tidegate.model.deployment import Fault
+
 #: How services say that they are asked too often; in general, and in the models of the operations that are called here.
-_THROTTLES = frozenset(
+THROTTLES = frozenset(
     {
         "EC2ThrottledException",
         "PriorRequestNotComplete",
@@ -89,28 +91,16 @@ class UnavailableError(GatewayError):
     """The service could not be reached or refused."""
 
 
-class RevisionFault(Exception):  # noqa: N818 - a fault of the user's revision, not of ours
-    """The revision cannot be deployed. ``code`` is the deployment's error code."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
+class RevisionFault(Fault):
+    """The revision cannot be deployed."""
 
 
-class BalancerFault(Exception):  # noqa: N818 - a fault of the user's balancers, not of ours
-    """A load balancer cannot be used. ``code`` is the deployment's error code."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
+class BalancerFault(Fault):
+    """A load balancer cannot be used."""
 
 
-class FleetFault(Exception):  # noqa: N818 - a fault of the user's group or account, not of ours
-    """The instances that a group selects cannot be found. ``code`` is the deployment's error code."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
+class FleetFault(Fault):
+    """The instances that a group selects cannot be found."""
 
 
 def name_services(client: Any) -> Any:
@@ -147,7 +137,7 @@ def translated(doing: str, own: Collection[str] = ()) -> Iterator[None]:
         yield
     except ClientError as error:
         code, text = error_code(error), error.response.get("Error", {}).get("Message", "")
-        if code in _THROTTLES:
+        if code in THROTTLES:
             service = error.response.get("Error", {}).get("Service", "the service")
             raise ThrottledError(
                 f"{doing}: {code}: {text.rstrip('.')}. {service} asked to slow down for longer than the tries lasted: "

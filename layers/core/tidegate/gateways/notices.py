@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from tidegate.gateways.errors import UnavailableError, error_code, translated
+from tidegate.gateways.errors import THROTTLES, UnavailableError, error_code, translated
 from tidegate.model.notices import Delivery, Failure
 
 if TYPE_CHECKING:
@@ -19,24 +19,14 @@ if TYPE_CHECKING:
 _BATCH: Final = 10
 #: A call of PublishBatch, PutEvents or SendMessageBatch may hold 256 KB.
 _BATCH_BYTES: Final = 240_000
-_PASSING: Final = frozenset(
-    {
-        "InternalError",
-        "InternalErrorException",
-        "InternalException",
-        "InternalFailure",
-        "KMSThrottling",
-        "RequestExpired",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "SlowDown",
-        "Throttled",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
+_PASSING: Final = THROTTLES | {
+    "InternalError",
+    "InternalErrorException",
+    "InternalException",
+    "InternalFailure",
+    "RequestExpired",
+    "ServiceUnavailable",
+}
 
 
 def chunks(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:

@@ -105,3 +105,11 @@ NOT_STARTED: Final[Mapping[str, str]] = {
     "code": ErrorCode.INTERNAL_ERROR,
     "message": "The deployment's execution could not be started; deploy again.",
 }
+
+
+class Fault(Exception):  # noqa: N818 - of what the deployment was given, not of ours
+    """What a deployment ends with: ``code`` is its error code, ``message`` a sentence with the remedy."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message

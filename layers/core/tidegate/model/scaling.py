@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from tidegate.model.deployment import Fault
+
 #: Where instances of a warm pool come from and go to (AWS: "Warm pool event types").
 WARM_POOL: Final = "WarmPool"
 
@@ -24,12 +26,8 @@ _GROUP_ID: Final = re.compile(r"-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4
 MOST_HOOKS: Final = 50
 
 
-class ScalingFault(Exception):  # noqa: N818 - a fault of the user's Auto Scaling group or rights, not of ours
-    """An Auto Scaling group cannot be used. ``code`` is the deployment's error code."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
+class ScalingFault(Fault):
+    """An Auto Scaling group cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from tidegate.model.decisions import Decision
 from tidegate.model.deployment import BLUE, GREEN, ErrorCode
 from tidegate.model.ledger import Closing, Ledger, Member, Roster
 from tidegate.model.legs import StageKind
-from tidegate.rollout.plan import Candidate, Plan, minimum_healthy, origin, too_many
+from tidegate.rollout.plan import Candidate, Plan, minimum_healthy, origin, refused, too_many
 from tidegate.rollout.way import BALANCER_LIMIT, BlueGreen, Limit, blue_green_legs, traffic_back_legs
 from tidegate.rollout.words import count
 
@@ -162,7 +162,7 @@ def _verdict(
             f"({minimum[0]} {minimum[1]}); then traffic moves to them from {count(len(blue), 'original instance')}."
         )
         return None, Decision("Plan", "PLANNED", reason, facts)
-    return Closing("Failed", code, reason, now), Decision("Plan", code, reason, facts)
+    return refused(code, reason, facts, now)
 
 
 def _member(candidate: Candidate, label: str) -> Member:

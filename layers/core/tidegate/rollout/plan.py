@@ -133,9 +133,13 @@ def too_many(total: int, most: int, now: float) -> Plan:
         "stack's parameter MaxInstances, or split the deployment group by its tags."
     )
     code = ErrorCode.OVER_MAX_INSTANCES
-    closing = Closing("Failed", code, reason, now)
-    ledger = Ledger(b"", 0, closing=closing, changed_at=now, leg_since=now)
-    return Plan(Roster(()), ledger, Decision("Plan", code, reason, {"total": total, "most": most}))
+    closing, decision = refused(code, reason, {"total": total, "most": most}, now)
+    return Plan(Roster(()), Ledger(b"", 0, closing=closing, changed_at=now, leg_since=now), decision)
+
+
+def refused(code: str, reason: str, facts: dict[str, int | str], now: float) -> tuple[Closing, Decision]:
+    """How a fleet is refused that cannot be deployed to: the stop condition, and the plan's decision."""
+    return Closing("Failed", code, reason, now), Decision("Plan", code, reason, facts)
 
 
 def _verdict_without_zone(boxes: Sequence[str], planned: Decision, now: float) -> tuple[Closing, Decision]:
@@ -149,7 +153,7 @@ def _verdict_without_zone(boxes: Sequence[str], planned: Decision, now: float) -
         "configuration without zonalConfig."
     )
     code = ErrorCode.HEALTH_CONSTRAINTS_INVALID
-    return Closing("Failed", code, reason, now), Decision("Plan", code, reason, planned.facts)
+    return refused(code, reason, planned.facts, now)
 
 
 def _verdict_on_zones(
@@ -163,7 +167,7 @@ def _verdict_on_zones(
                 "taken out to be deployed to. Lower the minimum of the zones or add instances there."
             )
             code = ErrorCode.HEALTH_CONSTRAINTS_INVALID
-            return Closing("Failed", code, reason, now), Decision("Plan", code, reason, planned.facts)
+            return refused(code, reason, planned.facts, now)
     order = ", ".join(f"{name} ({size}, {floor} stay)" for (name, size), floor in zip(zones, per_zone, strict=True))
     reason = f"{planned.reason} One zone after another: {order}."
     return None, Decision("Plan", planned.code, reason, {**planned.facts, "zones": len(zones)})
@@ -202,4 +206,4 @@ def _verdict_on_fleet(
             f"so at most {total - floor} are out at a time."
         )
         return None, Decision("Plan", "PLANNED", reason, facts)
-    return Closing("Failed", code, reason, now), Decision("Plan", code, reason, facts)
+    return refused(code, reason, facts, now)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tidegate.store.table import Cursor, Item, Page, Table, sort_time
+from tidegate.store.table import Cursor, Item, Page, Table, sort_time, time_span
 
 #: Index and prefix of its partitions, by what is asked for.
 BY_APPLICATION = ("GSI1", "CHANGES#")
@@ -71,7 +71,6 @@ class Changes:
             index, pk = BY_APPLICATION[0], f"{BY_APPLICATION[1]}{application}"
         elif caller is not None:
             index, pk = BY_CALLER[0], f"{BY_CALLER[1]}{caller}"
-        earliest, latest = between
-        # "$" follows "#": the request id behind the time is included.
-        span = (sort_time(earliest or 0), sort_time(99999999999.999 if latest is None else latest) + "$")
-        return self._table.query(pk, between=span, index=index, descending=True, limit=limit, start=start)
+        return self._table.query(
+            pk, between=time_span(*between), index=index, descending=True, limit=limit, start=start
+        )

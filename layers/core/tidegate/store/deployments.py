@@ -21,7 +21,7 @@ from tidegate.store.errors import (
     TableBusyError,
 )
 from tidegate.store.groups import group_key
-from tidegate.store.table import All, Cursor, Equals, Item, OneOf, Page, Table, Update, sort_time
+from tidegate.store.table import All, Cursor, Equals, Item, OneOf, Page, Table, Update, time_span
 
 _TRIES: Final = 5
 
@@ -141,10 +141,9 @@ class Deployments:
             Earliest and latest time of creation, both included.
         """
         index, pk = ("GSI2", "DEPS") if group_id is None else ("GSI1", f"GROUP#{group_id}")
-        earliest, latest = between
-        # "$" follows "#": the id behind the time is included.
-        span = (sort_time(earliest or 0), sort_time(99999999999.999 if latest is None else latest) + "$")
-        return self._table.query(pk, between=span, index=index, descending=True, limit=limit, start=start)
+        return self._table.query(
+            pk, between=time_span(*between), index=index, descending=True, limit=limit, start=start
+        )
 
     def request_stop(self, deployment_id: str, *, now: float, auto_rollback: bool | None, by: str) -> Item:
         """Record that the deployment is to stop. The first request counts; more of them change nothing.

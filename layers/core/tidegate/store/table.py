@@ -255,3 +255,13 @@ def sort_time(seconds: float) -> str:
     '01764000000.500'
     """
     return f"{seconds:015.3f}"
+
+
+def time_span(earliest: float | None, latest: float | None) -> tuple[str, str]:
+    """The range of sort keys that begin with a time (epoch seconds; both included, None: open) and ``#``.
+
+    >>> time_span(1764000000.5, None)
+    ('01764000000.500', '99999999999.999$')
+    """
+    # "$" follows "#": what stands behind the latest time is included.
+    return sort_time(earliest or 0), sort_time(99999999999.999 if latest is None else latest) + "$"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import forked
 
 COMMAND = Path(sys.executable).parent / "tidegate"
 GROUP = "default-local-deployment-group"
@@ -147,7 +148,11 @@ class Machine:
 
 def run(command: list[str], env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Outcome:
     environment = {"PATH": os.environ["PATH"], "HOME": "/", **(env or {})}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=100)
+    # What Python reads only when it starts needs one that starts.
+    if command[0] == str(COMMAND) and not any(name.startswith("PYTHON") for name in environment):
+        done = forked.tidegate().run(command[1:], environment, cwd)
+    else:
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=100)
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
