@@ -245,12 +245,6 @@ MUTATIONS = (
         'if not newcomers or ended["creator"] != "CodeDeployAutoUpdate":',
     ),
     Mutation(
-        "late originals left with their traffic",
-        "tidegate.scaling.late_originals:take_late_originals_out",
-        "runtime.balancers.block(balancers, late)",
-        "pass",
-    ),
-    Mutation(
         "failed copies not held",
         "tidegate.scaling.process_suspension:hold_copy",
         "runtime.lifecycle_hooks.suspend(wanted.copy, HELD)",

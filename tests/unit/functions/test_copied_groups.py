@@ -8,6 +8,7 @@ import pytest
 from tests.unit.functions.blue_green import Mortal
 from tests.unit.functions.copied_groups import Scaled
 from tests.unit.functions.hosts import Host
+from tests.unit.functions.machine import Killed
 
 from tidegate.gateways.errors import FleetFault
 from tidegate.model.scaling import ScalingFault
@@ -210,6 +211,24 @@ def test_a_death_at_any_call_changes_nothing(after: str, before: bool) -> None:
     assert copies == [f"CodeDeploy_prod_{deployed}"]
     assert len(fleets.copied(deployed)) == 3
     assert fleets.serving() == fleets.copied(deployed)
+
+
+def test_a_death_between_the_ledger_and_what_is_noted_with_it_loses_nothing() -> None:
+    fleets = Scaled()
+    deployments = fleets.account.runtime.deployments
+    amend, died = deployments.amend, []
+
+    def mortal(deployment_id: str, changes: dict[str, Any], **more: Any) -> None:
+        if "selection" in changes and not died:
+            died.append(deployment_id)
+            raise Killed("amend")
+        amend(deployment_id, changes, **more)
+
+    deployments.amend = mortal  # type: ignore[method-assign]
+    deployed = fleets.deploy()
+    assert died == [deployed]
+    assert ended(fleets, deployed)[0] == "Succeeded", ended(fleets, deployed)
+    assert fleets.account.group()["info"]["autoScalingGroups"] == [f"CodeDeploy_prod_{deployed}"]
 
 
 def test_originals_of_an_auto_scaling_group_that_was_not_copied_leave_it_empty() -> None:
