@@ -31,7 +31,8 @@ def run(state: State, runtime: Runtime) -> State:
     if deployment is None:
         return {**state, "verdict": "FENCED"}
     known = runtime.ledgers.load(state["deploymentId"])
-    if known is not None and "startTime" in deployment:
+    # Of a copy's deployment the start is older than the ledger; then what is written last tells.
+    if known is not None and ("selection" if copies(deployment) else "startTime") in deployment:
         return {**state, "verdict": "ACT"}  # a later generation: the loop goes on where the ledger stands
     if copies(deployment) and not (deployment.get("provisioning") or {}).get("ready"):
         return _to_be_provisioned(state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tests.sim.hosts import SimHost
@@ -10,8 +10,10 @@ from tests.sim.scaling import NAME, SimScaling
 from tests.sim.scenarios import BlueGreenPlan, CopyPlan
 from tests.unit.functions.blue_green import GREEN_FILTERS
 from tests.unit.functions.copied_groups import CopiedGroups
+from tests.unit.functions.target_groups import WEB
 
 from tidegate.gateways.errors import FleetFault
+from tidegate.model.balancers import Balancer
 
 if TYPE_CHECKING:
     from tests.sim.world import SimWorld
@@ -37,13 +39,29 @@ class SimCopies(CopiedGroups):
         originals = [each.target_id for each in world.scenario.hosts if each.target_id not in world.greens]
         self._initial = set(originals)
         scaling.serve(originals)
-        self.add(NAME, *originals, opted_in=copy is None or copy.tagged)
+        attached = {"TargetGroupARNs": [WEB.key]} if plan.attached else {}
+        self.add(NAME, *originals, opted_in=copy is None or copy.tagged, **attached)
         if copy is not None:
             self.never, self.says = copy.never, (copy.says, "Launching failed." if copy.says else "")
             if copy.refused:
                 self.refuses = FleetFault(copy.refused, "copying the Auto Scaling group web: no")
 
     # --- the port
+
+    def find(self, name: str) -> Mapping[str, Any] | None:
+        row, group = self.rows.get(name), self._scaling.all.get(name)
+        if row is None or group is None:
+            return None
+        there = [(each, state) for each, state in group.states.items() if state != "Terminated"]
+        return {**row, "Instances": [{"InstanceId": each, "LifecycleState": state} for each, state in there]}
+
+    def detach(self, name: str, balancers: Sequence[Balancer]) -> None:
+        self._require(name == NAME, f"{name} is detached from its balancers")
+        if balancers:
+            self._world.tell(f"{name} is detached from its balancers")
+            self.rows[name]["TargetGroupARNs"] = []
+            for each in self._scaling.all[name].states:
+                self._world.balancer.since.pop(each, None)
 
     def copy(self, source: Mapping[str, Any], name: str, deployment_id: str) -> None:
         self._require(name == f"CodeDeploy_prod_{deployment_id}", f"{deployment_id} makes {name}")
@@ -72,7 +90,8 @@ class SimCopies(CopiedGroups):
         self._require(name == NAME, f"{name} is emptied, or deleted")
         self.ended.append(name)
         states = self._scaling.all[name].states
-        left = [each for each, state in states.items() if state != "Terminated" and not state.startswith("Term")]
+        leaving = ("Terminated",) if at_once else ("Terminated", "Terminating:Wait")
+        left = [each for each, state in states.items() if state not in leaving]
         story = self._world.watch.stories[self._world.current[-1].deployment_id]
         self._world.watch.terminates([each for each in left if each in story.fleet])
         for each in left:
@@ -87,6 +106,12 @@ class SimCopies(CopiedGroups):
     @property
     def _copy(self) -> CopyPlan | None:
         return self._plan.copy
+
+    def joined(self, instance_id: str) -> None:
+        """An instance has come into service; a group that is attached to balancers registers it."""
+        name = self._scaling.group_of[instance_id]
+        if self.rows[name].get("TargetGroupARNs"):
+            self._world.balancer.since.setdefault(instance_id, self._world.now + self._world.balancer.heals)
 
     def _launched(self, name: str, instance_id: str) -> None:
         world, copy = self._world, self._copy
@@ -119,7 +144,7 @@ class SimCopies(CopiedGroups):
         wrong = {each for each in blue if self._scaling.group_of[each] != NAME}
         self._require(not wrong, f"{wrong} are originals of {deployment_id}")
         if self._copy is not None:
-            row = self.rows[f"CodeDeploy_prod_{deployment_id}"]
+            row = self.find(f"CodeDeploy_prod_{deployment_id}") or {}
             made = {each["InstanceId"] for each in row["Instances"]}
             what = (
                 f"{deployment_id} has {len(green)} of {len(self._initial)} replacement instances, and {len(made)} came"
@@ -148,11 +173,15 @@ class SimCopies(CopiedGroups):
             for name, group in self._scaling.all.items():
                 there = set(group.hooks)
                 self._require(there == set(hooks.get(name, {}).values()), f"{name} has the hooks {sorted(there)}")
-        suspended = {name: group.suspended for name, group in self._scaling.all.items() if group.suspended}
-        self._require(not suspended, f"{suspended} is still suspended")
+        for name, group in self._scaling.all.items():
+            held = {"Launch", "ReplaceUnhealthy", "AZRebalance"} if name in self.made and not moved else set()
+            self._require(group.suspended == held, f"of {name} {group.suspended} is suspended, not {held}")
         self._require(len(self.made) <= 1, f"{sorted(self.made)} were made")
         gone = set(self.made) - set(self.rows)
         self._require(not gone, f"{gone} are copies, and were deleted")
         if moved:
+            serving = {each for each in world.balancer.since if self._scaling.group_of.get(each) == NAME}
+            serving -= world.leaving
+            self._require(not serving, f"{sorted(serving)} of the original group still have traffic")
             ends = self._plan.terminate is not None
             self._require(bool(self.ended) == ends, f"of the originals, {self.ended} ended")

@@ -197,7 +197,7 @@ def _scaled_originals(seed: int, plan: BlueGreenPlan, hosts: list[str]) -> tuple
     scaling = ScalingPlan(newcomers, termination_hook=dice.random() < 0.5, strategy="UPDATE")
     minimum = dice.choice((plan.minimum, ("HOST_COUNT", 0), ("HOST_COUNT", 0)))
     made = replace(plan, minimum=minimum, scaled=True, leaving=leaving, copy=copy if copied else None)
-    return made, scaling
+    return replace(made, attached=dice.random() < 0.5), scaling
 
 
 def _replacement(dice: random.Random, number: int, worn: bool) -> Newcomer:

@@ -94,6 +94,7 @@ class SimScaling(ScalingGroups):
         self._met[target_id] = self._faults()
         host = SimHost(fails=newcomer.fails, takes=newcomer.takes, online=online, tags=tags, zone="zone-a")
         self.launch(names[0], target_id, host)
+        self._joined(target_id)
         if not online:
             world.unreliable.add(target_id)
         if newcomer.registers_after:
@@ -101,6 +102,10 @@ class SimScaling(ScalingGroups):
         if newcomer.leaves_after is not None and world.chance.planned(f"{target_id} leaves"):
             self.to_come += 1
             world.clock.at(world.now + newcomer.leaves_after, lambda: self._leaves(target_id))
+
+    def _joined(self, target_id: str) -> None:
+        if self._world.copies and self.state_of(target_id) == "InService":
+            self._world.copies.joined(target_id)
 
     def _leaves(self, target_id: str) -> None:
         self.to_come -= 1
@@ -193,6 +198,7 @@ class SimScaling(ScalingGroups):
             self._require(answer == "CONTINUE", f"{instance_id} leaves, and was told {answer}")
         self.answered[instance_id, creator] = self._world.now
         super()._answer(name, instance_id, answer)
+        self._joined(instance_id)
         self._ended(instance_id)
 
     # --- what must hold

@@ -91,6 +91,7 @@ class BlueGreenPlan:
     Attributes
     ----------
     scaled : the originals are the instances of an Auto Scaling group; some of them leave (target id, seconds)
+    attached : that group is attached to the balancers itself
     copy : that group is copied; otherwise every second host is a replacement instance
     minimum : of each fleet
     ready, terminate : minutes of the two waits; None: no wait, and the originals are kept
@@ -103,6 +104,7 @@ class BlueGreenPlan:
     continued_after: float | None
     scaled: bool = False
     leaving: tuple[tuple[str, float], ...] = ()
+    attached: bool = False
     copy: CopyPlan | None = None
 
 

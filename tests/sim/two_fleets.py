@@ -133,6 +133,8 @@ class TwoFleets(Story):
         ----------
         serving : who is registered and healthy, or was until Auto Scaling ended it
         """
+        if not set(ids) & set(self.fleet):
+            return ""  # originals that came after the fleets were read; when it ends they are not to serve either
         if wrong := set(ids) - self.takes:
             return f"{sorted(wrong)} were to keep their traffic"
         there = self.gives & set(serving) & self.succeeded

@@ -154,7 +154,7 @@ class Watch:
         for story in self.stories.values():
             if story.deployment_id not in self.live or self._world.current[-1].deployment_id != story.deployment_id:
                 continue
-            for each in ids:
+            for each in (each for each in ids if each in story.fleet):
                 if story.last_event.get(each) == event:
                     continue
                 why = story.event(each, event)

@@ -118,9 +118,8 @@ class SimWorld(Account):
         self.table.watch = self.watch
         self.alarms = SimAlarms(self)
         self.terminations = SimTerminations(self)
-        self.ports |= {"terminations": self.terminations}
+        self.ports |= {"terminations": self.terminations, "balancers": self.balancer}
         self.runtime = self._runtime(lambda name, port: FaultyPort(self, name, port))
-        vars(self.runtime)["balancers"] = FaultyPort(self, "balancers", self.balancer)
         self.runtime.clock = lambda: self._known_or(lambda: self.now)
         self.runtime.new_deployment_id = lambda: self._known_or(lambda: next(self.ids))  # type: ignore[method-assign]
         self.users = Users(self)

@@ -98,6 +98,14 @@ def test_a_hook_that_its_group_leaves_behind_is_told(scaled: World) -> None:
     scaled.lifecycle_hooks.faults["delete"] = DENIED
     gone = scaled.call("DeleteDeploymentGroup", applicationName="shop", deploymentGroupName="web")
     assert gone == {"hooksNotCleanedUp": [{"name": "a", "hook": names[0], "terminationHook": names[1]}]}
+    (noted,) = scaled.services.scaled_groups.left_hooks()
+    assert (noted["hooks"], noted["time"]) == ([["a", names[0]], ["a", names[1]]], scaled.now)
+    assert noted["serviceRoleArn"].startswith("arn:aws:iam:")
+
+
+def test_hooks_that_are_removed_leave_no_note(scaled: World) -> None:
+    scaled.call("DeleteDeploymentGroup", applicationName="shop", deploymentGroupName="web")
+    assert scaled.services.scaled_groups.left_hooks() == []
 
 
 @pytest.mark.parametrize("call", ["create", "update"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tidegate.gateways.errors import GatewayError
 from tidegate.model.scaling import WARM_POOL, ScalingFault, action_of_state, of_deployment
 from tidegate.scaling.hook_settling import settle_hooks
+from tidegate.scaling.left_hooks import sweep_left_hooks
 from tidegate.scaling.lifecycle_actions import TryAgainError, take_up
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ _log = logging.getLogger(__name__)
 def sweep_waiting_instances(runtime: Runtime, until: float) -> Mapping[str, int]:
     """Look at the instances of all groups with hooks, and do for those that wait what their event would have done.
 
-    Hooks that a call began to put on or take off, and left, are settled first.
+    Hooks that a call began to put on or take off, and left, are settled first; then those of deleted groups
+    (:func:`sweep_left_hooks`).
 
     Parameters
     ----------
@@ -42,6 +44,7 @@ def sweep_waiting_instances(runtime: Runtime, until: float) -> Mapping[str, int]
         except (ScalingFault, GatewayError):
             _log.exception("the hooks of deployment group %s cannot be looked after", item["deploymentGroupId"])
             found["failing"] += 1
+    found.update(sweep_left_hooks(runtime, until))
     return found
 
 

@@ -12,6 +12,7 @@ from tidegate.store.table import (
     All,
     AttributeAbsent,
     Cursor,
+    Delete,
     Equals,
     Item,
     Key,
@@ -22,6 +23,7 @@ from tidegate.store.table import (
 )
 
 _PARTITION: Final = "SCALED"
+_LEFT_HOOKS: Final = "LEFT_HOOKS"
 #: What a group's item has besides where it has Auto Scaling groups, or hooks of earlier ones to be removed.
 SCALING_ATTRIBUTES: Final = ("hooks", "strayHooks", "hooksDue", "GSI1PK", "GSI1SK")
 
@@ -86,6 +88,32 @@ class ScaledGroups:
             gone += ["GSI1PK", "GSI1SK"]
         with suppress(ConditionFailedError):
             self._table.write(Update(key_of(item), set=strays, remove=gone, condition=same))
+
+    def leave_hooks(self, item: Item, hooks: Sequence[Sequence[str]], now: float) -> None:
+        """Note hooks that could not be removed from Auto Scaling groups, before their deployment group is deleted.
+
+        Parameters
+        ----------
+        item : the group's
+        hooks : pairs of Auto Scaling group and name
+        """
+        noted = {
+            "PK": _LEFT_HOOKS,
+            "SK": item["deploymentGroupId"],
+            "deploymentGroupId": item["deploymentGroupId"],
+            "hooks": [list(each) for each in hooks],
+            "time": now,
+        }
+        role = item["info"].get("serviceRoleArn")
+        self._table.write(Put(noted | ({"serviceRoleArn": role} if role else {})))
+
+    def left_hooks(self) -> list[Item]:
+        """What was noted by :meth:`leave_hooks`: ``deploymentGroupId``, ``hooks``, ``time``, ``serviceRoleArn``."""
+        return self._table.query(_LEFT_HOOKS).items
+
+    def forget_left_hooks(self, group_id: str) -> None:
+        """Take the note away."""
+        self._table.write(Delete((_LEFT_HOOKS, group_id)))
 
 
 def lock_key(group_id: str, instance_id: str) -> Key:

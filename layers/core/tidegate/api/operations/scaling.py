@@ -67,10 +67,12 @@ def hooks_settled(call: Call, item: Item) -> list[dict[str, Any]]:
 
 
 def hooks_removed(call: Call, item: Item) -> list[dict[str, Any]]:
-    """Take all hooks of a group off that is about to be deleted; those that could not be."""
+    """Take all hooks of a group off that is about to be deleted; those left, which the sweep tries again."""
     if not (hooks := all_hooks(item)):
         return []
-    return shown_hooks(remove_hooks(hooks, _port(call, item["info"])))
+    if left := remove_hooks(hooks, _port(call, item["info"])):
+        call.services.scaled_groups.leave_hooks(item, left, call.services.clock())
+    return shown_hooks(left)
 
 
 def _port(call: Call, info: Mapping[str, Any]) -> LifecycleHooks:
