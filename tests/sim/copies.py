@@ -173,8 +173,9 @@ class SimCopies(CopiedGroups):
             for name, group in self._scaling.all.items():
                 there = set(group.hooks)
                 self._require(there == set(hooks.get(name, {}).values()), f"{name} has the hooks {sorted(there)}")
-        suspended = {name: group.suspended for name, group in self._scaling.all.items() if group.suspended}
-        self._require(not suspended, f"{suspended} is still suspended")
+        for name, group in self._scaling.all.items():
+            held = {"Launch", "ReplaceUnhealthy", "AZRebalance"} if name in self.made and not moved else set()
+            self._require(group.suspended == held, f"of {name} {group.suspended} is suspended, not {held}")
         self._require(len(self.made) <= 1, f"{sorted(self.made)} were made")
         gone = set(self.made) - set(self.rows)
         self._require(not gone, f"{gone} are copies, and were deleted")

@@ -269,6 +269,12 @@ MUTATIONS = (
         'if not newcomers or ended["creator"] != "CodeDeployAutoUpdate":',
     ),
     Mutation(
+        "failed copies not held",
+        "tidegate.scaling.process_suspension:hold_copy",
+        "runtime.lifecycle_hooks.suspend(wanted.copy, HELD)",
+        "pass",
+    ),
+    Mutation(
         "newcomers forgotten when a user's deployment fails",
         "tidegate.scaling.follow_ups:_follow_up",
         'if "scaling" in ended and',

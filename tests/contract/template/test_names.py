@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tidegate.model.scaling import Transition, hook_name
+from tidegate.store.scaled_groups import EXPIRES
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -304,6 +305,22 @@ def test_only_copies_of_auto_scaling_groups_are_made_and_changed() -> None:
     assert writes[0][1].endswith(":autoScalingGroup:*:autoScalingGroupName/CodeDeploy_*")
 
 
+def test_what_expires_is_deleted_by_dynamodb() -> None:
+    spec = RESOURCES["Table"]["Properties"]["TimeToLiveSpecification"]
+    assert spec == {"AttributeName": EXPIRES, "Enabled": True}
+
+
+def test_who_ends_deployments_holds_copies_alone_and_takes_nobody_in() -> None:
+    policy = RESOURCES["EndBlueGreen"]["Properties"]
+    assert [each["of"] for each in policy["Roles"]] == ["FinishDeploymentFunctionRole", "SweepDeploymentsFunctionRole"]
+    found = policy["PolicyDocument"]["Statement"]
+    (hold,) = [each for each in found if "autoscaling:SuspendProcesses" in as_list(each["Action"])]
+    assert hold["Action"] == "autoscaling:SuspendProcesses"
+    assert hold["Resource"]["of"].endswith("autoScalingGroupName/CodeDeploy_*")
+    actions = {action for each in found for action in as_list(each["Action"])}
+    assert not [each for each in actions if "Register" in each.partition(":")[2][:8] or "Attach" in each]
+
+
 def test_on_premises_machines_may_run_commands_and_read_nothing() -> None:
     (statement,) = RESOURCES["OnPremisesAgent"]["Properties"]["PolicyDocument"]["Statement"]
     assert {action.partition(":")[0] for action in statement["Action"]} == {"ssm", "ssmmessages", "ec2messages"}
@@ -325,6 +342,7 @@ def test_only_steps_that_must_may_touch_other_services() -> None:
             "ProvisionReplacementsFunction",
             "SelectTargetsFunction",
             "SweepDeploymentsFunction",
+            "ValidateRevisionFunction",
         },
         "cloudwatch": {"EvaluateHealthFunction", "ProvisionReplacementsFunction"},
         "ec2": {"SelectTargetsFunction", "EvaluateHealthFunction", "ProvisionReplacementsFunction"},

@@ -25,6 +25,7 @@ class CopiedGroups:
     never : so many of the instances of a copy do not come
     says : code and sentence of the last activity, where it failed
     refuses : the fault with which a copy is refused
+    fails : revision keys whose deployment fails on its instances
     """
 
     def __init__(self, account: Account, launches: float = 50) -> None:
@@ -35,6 +36,7 @@ class CopiedGroups:
         self.refuses: FleetFault | None = None
         self.calls: list[tuple[str, str]] = []
         self.offline = False
+        self.fails: frozenset[str] = frozenset()
 
     def add(self, name: str, *instances: str, opted_in: bool = True, **more: Any) -> None:
         """A group of hosts that are there."""
@@ -77,12 +79,13 @@ class CopiedGroups:
             self.account.clock.at(self.account.now + self.launches, lambda each=instance_id: self._launched(name, each))
 
     def detach(self, name: str, balancers: Sequence[Balancer]) -> None:
-        if balancers:
-            self.calls.append(("detach", name))
-        row, port = self.rows[name], self.account.ports["balancers"]
+        if not balancers:
+            return
+        self.calls.append(("detach", name))
+        row = self.rows[name]
         for each in balancers:
             row["TargetGroupARNs"].remove(each.key)
-            port.block([each], [one["InstanceId"] for one in row["Instances"]])
+            self.account.ports["balancers"].block([each], [one["InstanceId"] for one in row["Instances"]])
 
     def join(self, name: str, instance_id: str) -> None:
         """An instance is launched with the old revision, and has traffic where its group is attached."""
@@ -102,7 +105,9 @@ class CopiedGroups:
             self.account.ports["terminations"].end([each["InstanceId"]])
 
     def _launched(self, name: str, instance_id: str) -> None:
-        self.account.hosts[instance_id] = Host(tags={"tidegate:managed": "true"}, online=not self.offline)
+        self.account.hosts[instance_id] = Host(
+            fails=self.fails, tags={"tidegate:managed": "true"}, online=not self.offline
+        )
         self._serve(name, instance_id)
 
     def _serve(self, name: str, instance_id: str) -> None:

@@ -11,6 +11,7 @@ from tests.unit.functions.hosts import Host
 from tests.unit.functions.machine import Killed
 
 from tidegate.gateways.errors import FleetFault
+from tidegate.model.scaling import ScalingFault
 
 
 def ended(fleets: Scaled, deployed: str) -> tuple[str, str, str]:
@@ -104,7 +105,11 @@ def test_instances_that_do_not_come_end_it_and_the_originals_serve(says: tuple[s
     took = fleets.account.deployment(deployed)["completeTime"] - fleets.account.deployment(deployed)["createTime"]
     assert (took < 100) == (code == "RESOURCE_LIMIT_EXCEEDED"), "a used-up quota does not come back by waiting"
     assert fleets.serving() == fleets.blue
-    assert f"CodeDeploy_prod_{deployed}" in fleets.groups.rows, "the copy is not ended by itself"
+    copy = f"CodeDeploy_prod_{deployed}"
+    assert copy in fleets.groups.rows, "the copy is not ended by itself"
+    assert fleets.hooks.all[copy].suspended == {"Launch", "ReplaceUnhealthy", "AZRebalance"}
+    assert f"{copy} is kept" in message
+    assert "delete it" in message
 
 
 @pytest.mark.parametrize("code", ["AUTOSCALING_VALIDATION_ERROR", "AUTO_SCALING_IAM_ROLE_PERMISSIONS"])
@@ -113,6 +118,34 @@ def test_a_copy_that_is_refused(code: str) -> None:
     fleets.groups.refuses = FleetFault(code, "copying the Auto Scaling group web: no")
     assert ended(fleets, fleets.deploy())[:2] == ("Failed", code)
     assert fleets.serving() == fleets.blue
+
+
+def test_a_copy_whose_deployment_fails_launches_nothing_more_and_that_is_said() -> None:
+    fleets = Scaled()
+    fleets.groups.fails = frozenset({"v2.zip"})
+    deployed = fleets.deploy()
+    status, code, message = ended(fleets, deployed)
+    copy = f"CodeDeploy_prod_{deployed}"
+    assert (status, code) == ("Failed", "HEALTH_CONSTRAINTS")
+    assert fleets.hooks.all[copy].suspended == {"Launch", "ReplaceUnhealthy", "AZRebalance"}
+    assert fleets.hooks.all["web"].suspended == set()
+    assert "resume them by hand" in message
+    (told,) = [each for each in fleets.account.decisions(deployed) if each["kind"] == "Copy"]
+    assert (told["code"], told["reason"] in message) == ("HELD", True)
+
+
+def test_a_copy_that_cannot_be_held_is_named() -> None:
+    fleets = Scaled()
+    fleets.groups.never = 1
+    fleets.hooks.faults["suspend"] = ScalingFault("AUTO_SCALING_IAM_ROLE_PERMISSIONS", "no right to SuspendProcesses.")
+    deployed = fleets.start()
+    fleets.account.clock.at(fleets.account.now + 60, lambda: fleets.account.stop(deployed))
+    fleets.account.run()
+    status, code, message = ended(fleets, deployed)
+    assert (status, code) == ("Stopped", "MANUAL_STOP")
+    assert (
+        f"Suspend Launch, ReplaceUnhealthy, AZRebalance of the Auto Scaling group CodeDeploy_prod_{deployed}" in message
+    )
 
 
 def test_groups_that_cannot_be_copied() -> None:

@@ -20,7 +20,7 @@ from tidegate.rollout import RollbackPlan, plan_rollback
 from tidegate.rollout.blue_green import Traffic, traffic_of
 from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.scaling.late_originals import take_late_originals_out
-from tidegate.scaling.process_suspension import resume_processes
+from tidegate.scaling.process_suspension import hold_copy, resume_processes
 from tidegate.store.deployment_items import rollback_deployment, traffic_back_deployment
 from tidegate.store.deployments import Finished
 from tidegate.store.errors import DeploymentGroupNotFoundError
@@ -77,6 +77,9 @@ def end_deployment(
     if end.status == "Succeeded" and (late := take_late_originals_out(deployment, runtime)):
         told = [*told, Decision("Detach", late.code, late.message)]
         end = End("Failed", late.code, late.message)
+    if end.status != "Succeeded" and (held := hold_copy(deployment, runtime)):
+        told = [*told, held]
+        end = replace(end, reason=f"{end.reason} {held.reason}")
     ledger, skipped, lost = _settled(deployment_id, closed, deployment, runtime)
     runtime.targets.show(deployment_id, skipped, now)
     runtime.targets.ended(deployment, lost, now)

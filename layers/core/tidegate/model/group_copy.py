@@ -12,6 +12,8 @@ from tidegate.model.balancers import Balancer, BalancerKind
 TAG: Final = "CodeDeployProvisioningDeploymentId"
 #: Nothing but the deployment itself changes a copy, or brings it traffic, while it is deployed to.
 SUSPENDED: Final = ("AddToLoadBalancer", "AlarmNotification", "ScheduledActions")
+#: Nor does one launch anything whose deployment did not succeed.
+HELD: Final = ("Launch", "ReplaceUnhealthy", "AZRebalance")
 
 #: What CreateAutoScalingGroup takes of what DescribeAutoScalingGroups tells; sizes and tags are of the copy's own.
 _COPIED: Final = (

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tidegate.gateways.errors import FleetFault
 from tidegate.gateways.service_roles import ServiceRoleError
+from tidegate.model.decisions import Decision
 from tidegate.model.deployment import ErrorCode
+from tidegate.model.group_copy import HELD, Provisioning
 from tidegate.model.scaling import ScalingFault, processes_of
 
 if TYPE_CHECKING:
@@ -63,3 +66,29 @@ def resume_processes(deployment: Mapping[str, Any], runtime: Runtime) -> Scaling
             remedy = f"Resume {', '.join(processes)} of the Auto Scaling group {scaling_group} by hand."
             first = first or ScalingFault(code, f"{fault} {remedy}")
     return first
+
+
+def hold_copy(deployment: Mapping[str, Any], runtime: Runtime) -> Decision | None:
+    """Let the copied Auto Scaling group of a deployment that did not succeed launch nothing; what is to be said of it.
+
+    It has no hook, for that comes with success: whatever it launched would have no revision.
+    """
+    wanted = Provisioning.of(deployment)
+    if wanted is None:
+        return None
+    processes = ", ".join(HELD)
+    try:
+        if runtime.scaling_groups.find(wanted.copy) is None:
+            return None
+        runtime.lifecycle_hooks.suspend(wanted.copy, HELD)
+    except (FleetFault, ScalingFault, ServiceRoleError) as fault:
+        reason = (
+            f"{fault} Suspend {processes} of the Auto Scaling group {wanted.copy} by hand, or delete it: what it "
+            "launches has no revision."
+        )
+        return Decision("Copy", getattr(fault, "code", ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS), reason)
+    reason = (
+        f"The Auto Scaling group {wanted.copy} is kept. Its processes {processes} are suspended, for what it launches "
+        "would have no revision: delete it when it is not needed, or resume them by hand."
+    )
+    return Decision("Copy", "HELD", reason)

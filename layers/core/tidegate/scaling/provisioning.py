@@ -118,8 +118,7 @@ def _there(copy: Mapping[str, Any], wanted: Provisioning, runtime: Runtime) -> b
         told = f" Auto Scaling says: {why}" if why else ""
         message = (
             f"{len(serving)} of {count(wanted.desired, 'replacement instance')} of the Auto Scaling group "
-            f"{wanted.copy} are in service after {seconds(waited)}.{told} The copy is kept; delete it when it is "
-            "not needed."
+            f"{wanted.copy} are in service after {seconds(waited)}.{told}"
         )
         raise FleetFault(code or ErrorCode.AUTO_SCALING_CONFIGURATION, message)
     return False
