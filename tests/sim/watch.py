@@ -98,8 +98,12 @@ class Watch:
                 f"{deployment_id} began {fresh} at {sender.began:.2f}, though it was to begin nothing since {since:.2f}"
             )
             self.require(sender.began <= since, 2, what)
+        item = self._world.table.items[f"DEP#{deployment_id}", "DEP"]
+        suspends = (item.get("ec2DeploymentOptions") or {}).get("autoScalingGroupProcessesToSuspend", ())
+        if suspends and self._world.scaling:
+            ready = self._world.scaling.changes.ready_for(suspends)
+            self.require(ready, 10, f"{deployment_id} begins, and {suspends} are not suspended")
         if isinstance(story, TwoFleets):
-            item = self._world.table.items[f"DEP#{deployment_id}", "DEP"]
             why = story.sent_too_early(first, self._world.cells(deployment_id), item)
             self.require(not why, 1, f"{deployment_id}: {why}")
         for each in target_ids:

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+#: An owner, the name of what it has, and what takes its place.
+Replacement: TypeAlias = tuple[Any, str, Any]
 
 _AS_IT_IS = frozenset({"S", "N", "BOOL", "NULL", "SS", "NS"})
 _NAMES = "tidegate_names"
@@ -20,15 +23,21 @@ _NAMES = "tidegate_names"
 
 def install() -> None:
     """Put this into moto."""
-    _patch_attributes()
-    _patch_names()
-    _patch_services()
-    _patch_queries()
-    _patch_methods()
-    _patch_machines()
+    for owner, name, value in replacements():
+        setattr(owner, name, value)
 
 
-def _patch_attributes() -> None:
+def replacements() -> Iterator[Replacement]:
+    """What takes which place in moto, made of what stands there now."""
+    yield _attributes()
+    yield _names()
+    yield _services()
+    yield from _queries()
+    yield _methods()
+    yield _machines()
+
+
+def _attributes() -> Replacement:
     from moto.core.serialize import BaseJSONSerializer
 
     original = BaseJSONSerializer._serialize_type_structure
@@ -39,7 +48,7 @@ def _patch_attributes() -> None:
         else:
             original(self, serialized, value, shape, key)
 
-    BaseJSONSerializer._serialize_type_structure = serialize
+    return BaseJSONSerializer, "_serialize_type_structure", serialize
 
 
 def is_json(value: Any) -> bool:
@@ -54,7 +63,7 @@ def is_json(value: Any) -> bool:
     return bool(kind == "L") and all(map(is_json, inner))
 
 
-def _patch_names() -> None:
+def _names() -> Replacement:
     from moto.core.serialize import AttributePickerContext, ResponseSerializer, XFormedAttributePicker
 
     original = ResponseSerializer.get_value
@@ -77,10 +86,10 @@ def _patch_names() -> None:
                 return value[name]
         return None
 
-    ResponseSerializer.get_value = get_value
+    return ResponseSerializer, "get_value", get_value
 
 
-def _patch_services() -> None:
+def _services() -> Replacement:
     """Which service a host is of is found once, not for each request by listing moto's folders."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
@@ -92,44 +101,39 @@ def _patch_services() -> None:
             known[host] = original(self, host)
         return known[host]
 
-    DomainDispatcherApplication.get_backend_for_host = get_backend_for_host
+    return DomainDispatcherApplication, "get_backend_for_host", get_backend_for_host
 
 
-def _patch_queries() -> None:
+def _queries() -> Iterator[Replacement]:
     """A Query of a table looks at the items of its partition alone; its result is sorted afterwards anyway."""
     from moto.dynamodb.models.table import Table
 
-    original = Table.query
-    parameters = inspect.signature(original)
+    original_query, original_items = Table.query, Table.all_items
+    parameters = inspect.signature(original_query)
+    asked = threading.local()  # the partition, or None, where a query is being answered
 
     def query(self: Any, *args: Any, **more: Any) -> Any:
         given = parameters.bind(self, *args, **more).arguments
-        # moto asks the table for all its items; each request has the tables for itself (dynamodb.LOCK).
-        self.all_items = (
-            partial(_unsorted, self) if given.get("index_name") else partial(_partition, self, given["hash_key"])
-        )
+        asked.partition = None if given.get("index_name") else given["hash_key"]
         try:
-            return original(self, *args, **more)
+            return original_query(self, *args, **more)
         finally:
-            del self.all_items
+            del asked.partition
 
-    Table.query = query
+    def all_items(self: Any) -> list[Any]:
+        if not hasattr(asked, "partition"):
+            return list(original_items(self))
+        if asked.partition is None:
+            partitions = list(self.items.values())
+        else:
+            partitions = [self.items[asked.partition]] if asked.partition in self.items else []
+        return [item for each in partitions for item in each.values()] if self.range_key_attr else partitions
 
-
-def _partition(table: Any, hash_key: Any) -> list[Any]:
-    found = table.items.get(hash_key)
-    if found is None:
-        return []
-    return list(found.values()) if table.range_key_attr else [found]
-
-
-def _unsorted(table: Any) -> list[Any]:
-    if not table.range_key_attr:
-        return list(table.items.values())
-    return [item for partition in table.items.values() for item in partition.values()]
+    yield Table, "query", query
+    yield Table, "all_items", all_items
 
 
-def _patch_methods() -> None:
+def _methods() -> Replacement:
     from moto.core import responses
 
     original = responses.method_names_from_class
@@ -138,11 +142,14 @@ def _patch_methods() -> None:
     def names_of(clazz: type, _members: int) -> list[str]:
         return list(original(clazz))
 
-    # Adapters give a service operations that moto does not know.
-    responses.method_names_from_class = lambda clazz: names_of(clazz, sum(len(vars(each)) for each in clazz.__mro__))
+    def method_names_from_class(clazz: type) -> list[str]:
+        # Adapters give a service operations that moto does not know.
+        return names_of(clazz, sum(len(vars(each)) for each in clazz.__mro__))
+
+    return responses, "method_names_from_class", method_names_from_class
 
 
-def _patch_machines() -> None:
+def _machines() -> Replacement:
     """A state machine's text is parsed once; what is evaluated is made of it anew for each execution."""
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
     from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
@@ -157,4 +164,4 @@ def _patch_machines() -> None:
         tree = tree_of(definition)
         return Preprocessor().visit(tree), tree
 
-    AmazonStateLanguageParser.parse = staticmethod(parse)
+    return AmazonStateLanguageParser, "parse", staticmethod(parse)

@@ -12,6 +12,7 @@ import pytest
 from moto import mock_aws
 
 from tidegate.store.dynamodb import DynamoTable
+from tidegate_local.patches import quicker
 
 _numbers = itertools.count()
 
@@ -24,6 +25,8 @@ def empty_dynamodb() -> Iterator[Any]:
             patch.delenv(name, raising=False)
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        for owner, name, value in quicker.replacements():
+            patch.setattr(owner, name, value)
         with mock_aws():
             yield boto3.client("dynamodb", region_name="us-east-1")
 

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from moto import mock_aws
 from moto.core import responses
-from moto.core.serialize import BaseJSONSerializer, ResponseSerializer, XFormedAttributePicker
-from moto.dynamodb.models.table import Table
+from moto.core.serialize import ResponseSerializer, XFormedAttributePicker
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
@@ -33,16 +33,8 @@ NESTED = {
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What makes moto quicker, in this process until the test ends."""
-    for owner, name in (
-        (BaseJSONSerializer, "_serialize_type_structure"),
-        (ResponseSerializer, "get_value"),
-        (DomainDispatcherApplication, "get_backend_for_host"),
-        (Table, "query"),
-        (responses, "method_names_from_class"),
-    ):
-        monkeypatch.setattr(owner, name, getattr(owner, name))
-    monkeypatch.setattr(AmazonStateLanguageParser, "parse", staticmethod(AmazonStateLanguageParser.parse))
-    quicker.install()
+    for owner, name, value in quicker.replacements():
+        monkeypatch.setattr(owner, name, value)
 
 
 def client(service: str) -> Any:
@@ -132,13 +124,20 @@ def test_moto_answers_the_same(plain_answers: dict[str, Any], quick: None) -> No
     assert len(plain_answers["G = :v"]["Items"]) == 12
 
 
-def test_a_query_does_not_ask_for_all_items(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_query_sorts_its_partition_alone(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: set[str] = set()
+
+    def less(self: DynamoType, other: DynamoType) -> bool:
+        compared.add(self.value)
+        return bool(self.value < other.value)
+
     with mock_aws():
         dynamodb = filled()
-        monkeypatch.setattr(Table, "all_items", lambda self: pytest.fail("all items were asked for"))
+        monkeypatch.setattr(DynamoType, "__lt__", less)
         values = {":v": {"S": "a"}}
         found = dynamodb.query(TableName="t", KeyConditionExpression="PK = :v", ExpressionAttributeValues=values)
         assert found["Count"] == 6
+    assert compared <= {"1", "2", "3", "5", "7", "8"}, "partitions were sorted too"
 
 
 def test_names_of_a_member_are_looked_for_once_and_attributes_not_at_all(
