@@ -245,7 +245,7 @@ def _one_of(condition: OneOf, item: Item | None) -> bool:
     if item is None or condition.attr not in item:
         return False
     stored = item[condition.attr]
-    return any([_same(stored, value) for value in condition.values])
+    return any(_same(stored, value) for value in condition.values)
 
 
 # By type: to match them one after another would be much of what a write costs.
@@ -255,8 +255,8 @@ _CONDITIONS: dict[type, Callable[[Any, Item | None], bool]] = {
     Equals: _equals,
     OneOf: _one_of,
     AttributeAbsent: lambda condition, item: item is None or condition.attr not in item,
-    All: lambda condition, item: all([_holds(each, item) for each in condition.conditions]),
-    AnyOf: lambda condition, item: any([_holds(each, item) for each in condition.conditions]),
+    All: lambda condition, item: all(_holds(each, item) for each in condition.conditions),
+    AnyOf: lambda condition, item: any(_holds(each, item) for each in condition.conditions),
 }
 
 
