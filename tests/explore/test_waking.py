@@ -80,6 +80,18 @@ def test_a_signal_that_reads_the_token_before_it_counts_is_found(monkeypatch: py
         Waking(("event",)).explore()
 
 
+def test_a_signal_that_is_not_counted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Uncounted(Update):
+        def __init__(self, key: tuple[str, str], **more: object) -> None:
+            if more.get("add") == {"count": 1}:
+                more["add"] = {"count": 0}
+            super().__init__(key, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(signals, "Update", Uncounted)
+    with pytest.raises(LostWakeUpError, match="has been told"):
+        Waking(("event",)).explore()
+
+
 def test_parking_without_a_look_at_the_count_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def park(self: Signals, deployment_id: str, token: str, **_seen: int) -> bool:
         self._table.write(Update((f"DEP#{deployment_id}", "SIGNAL"), set={"token": token}))

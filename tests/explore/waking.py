@@ -207,6 +207,9 @@ class Waking:
                 raise LostWakeUpError(
                     f"waits for {token}, and {signal.get('token')} is parked: the next signal is lost"
                 )
+            # Whatever the table says that it has counted: an event that is over has told of the end.
+            if state.ended and state.items[f"DEP#{self.deployment_id}", "LEDGER"]["flights"]:
+                raise LostWakeUpError("waits for the end of a command, and has been told of it")
         told = [item for (_, sk), item in state.items.items() if sk.startswith("DECISION#")]
         ends = [item["facts"]["targetId"] for item in told if item["kind"] == "Target"]
         assert len(ends) == len(set(ends)), f"the end of a target was acted on twice: {ends}"

@@ -211,10 +211,32 @@ def _scaling(seed: int, asked_at: list[float]) -> ScalingPlan | None:
     if dice.random() < 0.7:
         return None
     newcomers = tuple(_newcomer(dice, number, asked_at) for number in range(1, dice.randint(1, 4) + 1))
-    return ScalingPlan(
+    plan = ScalingPlan(
         newcomers,
         termination_hook=dice.random() < 0.5,
         strategy=dice.choice(("UPDATE", "UPDATE", "UPDATE", "IGNORE")),
+    )
+    return _with_changes(seed, plan)
+
+
+def _with_changes(seed: int, plan: ScalingPlan) -> ScalingPlan:
+    """The plan with a warm pool, with suspended processes, and with hooks that change, in a share of the seeds."""
+    dice = random.Random(f"scaling changes {seed}")
+    if dice.random() < 0.5:
+        return plan
+    pooled = dice.choice((0.0, 0.5, 1.0))
+    stays = [round(dice.choice((300, 3000)) * dice.random(), 3) for _ in plan.newcomers]
+    newcomers = [
+        replace(each, pooled_for=stay) if dice.random() < pooled else each
+        for each, stay in zip(plan.newcomers, stays, strict=True)
+    ]
+    return replace(
+        plan,
+        newcomers=tuple(newcomers),
+        suspends=dice.choice(((), ("AZRebalance",), ("AZRebalance", "ScheduledActions"))),
+        suspended=frozenset(dice.choice(((), ("ScheduledActions",), ("AlarmNotification",)))),
+        switched_at=tuple(round(2000 * dice.random(), 3) for _ in range(dice.choice((0, 0, 1, 2)))),
+        hook_lost_at=round(2000 * dice.random(), 3) if dice.random() < 0.15 else None,
     )
 
 

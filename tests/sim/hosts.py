@@ -77,6 +77,10 @@ class SimFleet(Fleet):
     def _unreliable(self, target_id: str) -> None:
         self.world.unreliable.add(self.world.target_of(target_id))
 
+    def started(self, target_id: str) -> None:
+        """A host that was stopped is started."""
+        self._come_back(target_id)
+
     def _come_back(self, target_id: str) -> None:
         host = self.hosts[target_id]
         if host.up:

@@ -202,6 +202,30 @@ MUTATIONS = (
         "resize(wanted.copy, wanted.minimum, wanted.desired + 1)",
     ),
     Mutation(
+        "hook left when it is switched off",
+        "tidegate.model.scaling:stray_hooks",
+        "if after.get(scaling_group, {}).get(member) != name",
+        "if scaling_group not in after",
+    ),
+    Mutation(
+        "outdated out of the warm pool",
+        "tidegate.scaling.lifecycle_actions:_is_worth_deploying",
+        'or known.revision_key != good["revisionKey"]',
+        "",
+    ),
+    Mutation(
+        "processes not suspended first",
+        "functions.select_targets.app:run",
+        "suspend_processes(deployment, group, runtime)",
+        "pass",
+    ),
+    Mutation(
+        "others' processes resumed",
+        "tidegate.scaling.process_suspension:_to_suspend",
+        "if each not in found[name].suspended",
+        "",
+    ),
+    Mutation(
         "deregistered, and deployed to",
         f"{_STORE}.onpremises:OnPremisesInstances.registered",
         'if item["status"] == REGISTERED',

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from tests.sim.hosts import SimHost
 from tests.sim.ports import EXPECTED, Invocation
+from tests.sim.scaling_changes import ScalingChanges, WarmPool
 from tests.sim.scenarios import Newcomer, ScalingPlan
+from tests.unit.functions.hosts import Host
 from tests.unit.functions.machine import Killed
 from tests.unit.functions.scaling_groups import ScalingGroups
 from tests.unit.functions.world import START
 
 from tidegate.model.deployment import FOLLOW_UP_CREATOR
-from tidegate.model.scaling import LAUNCH_CREATOR, TERMINATION_CREATOR
+from tidegate.model.scaling import LAUNCH_CREATOR, TERMINATION_CREATOR, WARM_POOL
 
 if TYPE_CHECKING:
     from tests.sim.world import SimWorld
@@ -25,6 +27,7 @@ NAME = "web"
 RULE = 10
 #: What may keep functions from an answer in time. Lost events and hosts do not.
 _EXCUSES = ("killed", "throttled", "slow call", "execution aborted", "taken for dead")
+Place = tuple[str, str, bool]
 _OF_FLEET = ("lastAttempted", "lastSuccessful", "lastGood")
 
 
@@ -34,18 +37,20 @@ class SimScaling(ScalingGroups):
     Attributes
     ----------
     to_come : launches and ends that are still to happen
-    made : deployments by instance and creator
+    made : deployments by instance, creator, and whether it is for the warm pool
     goods : the group's last good revisions, each with the time since when
     """
 
     def __init__(self, world: SimWorld, plan: ScalingPlan) -> None:
         super().__init__(world, NAME)
         self._world, self._plan = world, plan
+        self.name = NAME
+        self.changes, self.pool = ScalingChanges(world, self, plan), WarmPool(world, self)
         self._deleted = False  # a hook is deleted just now
         self._answers = False  # a function answers just now; else Auto Scaling's own time-out
         self._met: dict[str, int] = {}  # by instance: faults that functions had met at the last sign of life
-        self.answered: dict[tuple[str, str], float] = {}
-        self.made: dict[tuple[str, str], str] = {}
+        self.answered: dict[Place, float] = {}
+        self.made: dict[Place, str] = {}
         self.goods: list[tuple[float, str]] = []
         self.to_come = 0
         self.group_of: dict[str, str] = {}  # by instance
@@ -71,6 +76,7 @@ class SimScaling(ScalingGroups):
     def come(self) -> None:
         """Launch who is to come, each in its time."""
         self._note_good()
+        self.changes.come()
         for each in self._plan.newcomers:
             if self._world.chance.planned(f"{each.target_id} is launched"):
                 self.to_come += 1
@@ -93,7 +99,11 @@ class SimScaling(ScalingGroups):
         tags = {"tidegate:managed": "true"}
         self._met[target_id] = self._faults()
         host = SimHost(fails=newcomer.fails, takes=newcomer.takes, online=online, tags=tags, zone="zone-a")
-        self.launch(names[0], target_id, host)
+        if newcomer.pooled_for is None:
+            self.launch(names[0], target_id, host)
+        else:
+            self.pool.launched(newcomer)
+            self.launch(names[0], target_id, host, Origin="EC2", Destination=WARM_POOL)
         self._joined(target_id)
         if not online:
             world.unreliable.add(target_id)
@@ -103,7 +113,21 @@ class SimScaling(ScalingGroups):
             self.to_come += 1
             world.clock.at(world.now + newcomer.leaves_after, lambda: self._leaves(target_id))
 
+    def out_of_pool(self, target_id: str) -> None:
+        """An instance goes from the warm pool into service."""
+        self._met[target_id] = self._faults()
+        self.launch(self.group_of[target_id], target_id, Origin=WARM_POOL, Destination="AutoScalingGroup")
+
+    def launch(self, name: str, instance_id: str, host: Host | None = None, **detail: str) -> None:
+        super().launch(name, instance_id, host, **detail)
+        states = self.all[name].states
+        if states[instance_id] == "InService" and detail.get("Destination") == WARM_POOL:
+            states[instance_id] = "Warmed:Stopped"  # there is no hook to wait at
+            self.pool.ready(instance_id)
+
     def _joined(self, target_id: str) -> None:
+        if self.state_of(target_id) == "Warmed:Stopped":
+            self.pool.ready(target_id)
         if self._world.copies and self.state_of(target_id) == "InService":
             self._world.copies.joined(target_id)
 
@@ -118,7 +142,8 @@ class SimScaling(ScalingGroups):
         self._world.unreliable.add(target_id)
         self._world.leaving.add(target_id)
         self._met[target_id] = self._faults()
-        self.end(self.group_of[target_id], target_id)
+        pooled = self.state_of(target_id).startswith("Warmed:")
+        self.end(self.group_of[target_id], target_id, **{"Origin": WARM_POOL, "Destination": "EC2"} if pooled else {})
         self._ended(target_id)
 
     def killed(self, target_id: str) -> None:
@@ -166,7 +191,7 @@ class SimScaling(ScalingGroups):
         group = self.all.get(scaling_group)
         for instance_id in [each for each, wait in (group.waits if group else {}).items() if wait.hook == name]:
             self._deleted = True
-            launching = group.states[instance_id] == "Pending:Wait"
+            launching = group.states[instance_id].endswith("Pending:Wait")
             self._answer(scaling_group, instance_id, "ABANDON" if launching else "CONTINUE")
             self._deleted = False
         super().delete(scaling_group, name)
@@ -185,18 +210,20 @@ class SimScaling(ScalingGroups):
             self._answers = False
 
     def _answer(self, name: str, instance_id: str, answer: str) -> None:
-        launching = self.all[name].states[instance_id] == "Pending:Wait"
+        state = self.all[name].states[instance_id]
+        launching = state.endswith("Pending:Wait")
         creator = LAUNCH_CREATOR if launching else TERMINATION_CREATOR
+        place = instance_id, creator, launching and state.startswith("Warmed:")
         self._world.tell(f"{instance_id} at its hook: {answer}" + ("" if self._answers else ", for nobody answered"))
         if self._deleted:
             pass  # nobody is to answer any more
         elif not self._answers:
             self._require(self._faults() > self._met[instance_id], f"{instance_id} waited, and nobody answered")
         elif launching:
-            self._check_launch(instance_id, answer)
+            self._check_launch(place, answer)
         else:
             self._require(answer == "CONTINUE", f"{instance_id} leaves, and was told {answer}")
-        self.answered[instance_id, creator] = self._world.now
+        self.answered[place] = self._world.now
         super()._answer(name, instance_id, answer)
         self._joined(instance_id)
         self._ended(instance_id)
@@ -209,12 +236,15 @@ class SimScaling(ScalingGroups):
     def _faults(self) -> int:
         return sum(each.startswith(_EXCUSES) for each in self._world.chance.happened)
 
-    def _check_launch(self, instance_id: str, answer: str) -> None:
-        """Who goes into service has the revision, unless there is none yet; who failed does not."""
-        deployment_id = self.made.get((instance_id, LAUNCH_CREATOR))
+    def _check_launch(self, place: Place, answer: str) -> None:
+        """Who goes into service, or into the pool, has the revision, if there is one yet; who failed does not."""
+        instance_id, deployment_id = place[0], self.made.get(place)
         if deployment_id is None:
             good = self._good_since(self._world.current[-1].began)
-            self._require(answer == "CONTINUE" and "" in good, f"{instance_id} was told {answer} without a deployment")
+            of_pool = self.made.get((instance_id, LAUNCH_CREATOR, True))
+            has = "" if of_pool is None else self._world.deployment(of_pool)["revisionKey"]
+            fine = answer == "CONTINUE" and ("" in good or (not place[2] and has in good))
+            self._require(fine, f"{instance_id} was told {answer} without a deployment")
             return
         status = self._world.deployment(deployment_id)["status"]
         wanted = "CONTINUE" if status == "Succeeded" else "ABANDON"
@@ -225,7 +255,10 @@ class SimScaling(ScalingGroups):
 
     def deployment_made(self, item: Mapping[str, Any]) -> None:
         """A deployment for one instance was made: the only one of its wait, and of a revision that is good."""
-        place = item["scaling"]["instanceId"], item["creator"]
+        about = item["scaling"]
+        place = about["instanceId"], item["creator"], about.get("destination") == WARM_POOL
+        pooled = item["creator"] == TERMINATION_CREATOR and about.get("origin") == WARM_POOL
+        self._require(not pooled, f"{place[0]} leaves the pool, where it has no traffic, by {item['deploymentId']}")
         other = self.made.setdefault(place, item["deploymentId"])
         self._require(other == item["deploymentId"], f"{place} has {other}, and got {item['deploymentId']}")
         good = self._good_since(self._world.current[-1].began)
@@ -255,9 +288,11 @@ class SimScaling(ScalingGroups):
             self._require(not group.waits, f"{sorted(group.waits)} wait")
         locked = [key for key, item in items.items() if key[1].startswith("SCALING#") and "live" in item]
         self._require(not locked, f"{locked} are still locked")
-        for (instance_id, creator), deployment_id in self.made.items():
-            item = self._world.deployment(deployment_id)
-            late = self.answered.get((instance_id, creator), item["createTime"]) < item["createTime"]
+        if not self._world.scenario.blue_green:
+            self.changes.check_end()
+        for place, deployment_id in self.made.items():
+            (instance_id, creator, _), item = place, self._world.deployment(deployment_id)
+            late = self.answered.get(place, item["createTime"]) < item["createTime"]
             code = item.get("error", {}).get("code")
             stopped = code == "MANUAL_STOP" and (
                 creator == TERMINATION_CREATOR or instance_id not in self._world.leaving
@@ -297,6 +332,8 @@ class SimScaling(ScalingGroups):
         good, instance_id = self._world.group()["lastGood"], launch["scaling"]["instanceId"]
         if launch["status"] != "Succeeded" or launch["revisionKey"] == good["revisionKey"]:
             return
+        if launch["deploymentId"] != self.made.get((instance_id, LAUNCH_CREATOR, False)):
+            return  # what it got for the pool was looked at when it left the pool
         if self.state_of(instance_id) != "InService":
             return
         stories = self._world.watch.stories

@@ -116,6 +116,7 @@ class Newcomer:
     ----------
     registers_after : seconds until its SSM agent registers; None: never
     leaves_after : seconds until it is to end; None: it stays
+    pooled_for : seconds until it leaves the warm pool, into which it is launched; None: it goes into service at once
     """
 
     target_id: str
@@ -124,15 +125,39 @@ class Newcomer:
     takes: float
     registers_after: float | None
     leaves_after: float | None
+    pooled_for: float | None = None
 
 
 @dataclass(frozen=True)
 class ScalingPlan:
-    """What Auto Scaling does beside the deployments of the fleet."""
+    """What Auto Scaling does beside the deployments of the fleet.
+
+    Attributes
+    ----------
+    suspends : processes that the fleet's deployments suspend
+    suspended : those that somebody else has suspended
+    switched_at : when UpdateDeploymentGroup turns the termination hook on, or off; seconds
+    hook_lost_at : when somebody removes the launch hook by hand
+    """
 
     newcomers: tuple[Newcomer, ...]
     termination_hook: bool
     strategy: str
+    suspends: tuple[str, ...] = ()
+    suspended: frozenset[str] = frozenset()
+    switched_at: tuple[float, ...] = ()
+    hook_lost_at: float | None = None
+
+    @property
+    def kinds(self) -> list[str]:
+        """What it has besides instances that come and go."""
+        found = {
+            "warm pool": any(each.pooled_for is not None for each in self.newcomers),
+            "suspended processes": bool(self.suspends),
+            "termination hook switched": bool(self.switched_at),
+            "launch hook lost": self.hook_lost_at is not None,
+        }
+        return [f"Auto Scaling, {kind}" for kind, has in found.items() if has]
 
 
 @dataclass(frozen=True)
@@ -167,4 +192,5 @@ class Scenario:
             found.append(f"{place}, on-premises instances{'' if boxes == len(self.hosts) else ' and EC2 instances'}")
         if self.scaling:
             found.append(f"Auto Scaling{', terminations too' if self.scaling.termination_hook else ''}")
+            found += self.scaling.kinds
         return found

@@ -86,6 +86,9 @@ class Users:
             return {name: more[name] for name in ("autoRollback", "deploymentGroupId")} | _blue_green(plan)
         if wish.zonal:
             more["zonal"] = wish.zonal
+        if self._world.scenario.scaling and self._world.scenario.scaling.suspends:
+            processes = list(self._world.scenario.scaling.suspends)
+            more["ec2DeploymentOptions"] = {"autoScalingGroupProcessesToSuspend": processes}
         if wish.watches_alarm:
             more["alarms"] = {"names": [ALARM], "ignorePollFailure": False}
         good = group.get("lastGood", {}).get("deploymentId", "")

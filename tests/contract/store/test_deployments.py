@@ -366,12 +366,14 @@ def test_an_instance_has_a_lock_of_its_own_beside_the_groups(store: Deployments,
         5.0,
         False,
     )
+    assert lock["expires"] == 5 + 30 * 86_400
     with pytest.raises(InstanceBusyError):  # who read the lock before the first one was made
         store.create_for_instance(for_instance(6.0), key="t-1")
     again = store.create_for_instance(for_instance(6.0), key="t-4", after=first["deploymentId"])
     lock = ScaledGroups(table).lock("gid", "i-1")
     assert lock is not None
     assert lock["live"] == again["deploymentId"]
+    assert "expires" not in lock, "what is held stays"
     assert Groups(table).get("shop", "prod") == before, "one instance says nothing about the group"
     assert before["live"] == fleet["deploymentId"]
 

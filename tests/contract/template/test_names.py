@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tidegate.model.scaling import Transition, hook_name
+from tidegate.store.scaled_groups import EXPIRES
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -302,6 +303,11 @@ def test_only_copies_of_auto_scaling_groups_are_made_and_changed() -> None:
     ]
     assert [owner for owner, _ in writes] == ["ProvisionReplacementsFunction"]
     assert writes[0][1].endswith(":autoScalingGroup:*:autoScalingGroupName/CodeDeploy_*")
+
+
+def test_what_expires_is_deleted_by_dynamodb() -> None:
+    spec = RESOURCES["Table"]["Properties"]["TimeToLiveSpecification"]
+    assert spec == {"AttributeName": EXPIRES, "Enabled": True}
 
 
 def test_who_ends_deployments_holds_copies_alone_and_takes_nobody_in() -> None:

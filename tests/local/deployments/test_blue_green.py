@@ -186,3 +186,30 @@ def test_what_an_original_group_launches_meanwhile_has_no_traffic_afterwards(clo
     assert set(fleet.states()) == {late, *known}, "they are kept"
     end_scaling_group(cloud, name)
     end_scaling_group(cloud, copy["AutoScalingGroupName"])
+
+
+@pytest.mark.long
+def test_a_copy_whose_deployment_fails_is_kept_and_launches_nothing(cloud: Cloud) -> None:
+    name, scaling = "failing", cloud.client("autoscaling")
+    make_balancer(cloud, name)
+    controlled = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+    balancers = {"targetGroupInfoList": [{"name": name}]}
+    fleet = scaled_fleet(cloud, name, 1, deploymentStyle=controlled, loadBalancerInfo=balancers)
+    change(fleet.group, GO_ON, {"action": "KEEP_ALIVE"}, "COPY_AUTO_SCALING_GROUP")
+    hooks = "hooks:\n  AfterInstall:\n    - location: fail.sh\n      timeout: 20\n"
+    deployed = fleet.group.deploy(fleet.group.push("x", hooks, {"fail.sh": "#!/bin/sh\nexit 1\n"}))
+    info = fleet.group.wait(deployed, 240)
+    copy = f"CodeDeploy_group_{deployed}"
+    assert info["errorInformation"]["code"] == "HEALTH_CONSTRAINTS", info
+    assert f"{copy} is kept. Its processes Launch" in info["errorInformation"]["message"]
+    assert any(f"{copy} is kept" in reason for reason in fleet.group.reasons(deployed))
+    (row,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[copy])["AutoScalingGroups"]
+    suspended = {each["ProcessName"] for each in row["SuspendedProcesses"]}
+    assert suspended == {"Launch", "ReplaceUnhealthy", "AZRebalance"}
+    known = [each["InstanceId"] for each in row["Instances"]]
+    scaling.set_desired_capacity(AutoScalingGroupName=copy, DesiredCapacity=2)
+    time.sleep(2)
+    (row,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[copy])["AutoScalingGroups"]
+    assert [each["InstanceId"] for each in row["Instances"]] == known
+    end_scaling_group(cloud, copy)
+    end_scaling_group(cloud, name)

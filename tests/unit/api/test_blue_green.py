@@ -45,6 +45,13 @@ def test_a_configuration_by_zones_is_for_deployments_in_place(colours: World) ->
     assert caught.value.code == "InvalidInputException"
 
 
+def test_only_outdated_instances_are_no_choice_of_blue_green(colours: World) -> None:
+    with pytest.raises(Refused, match=r"'updateOutdatedInstancesOnly' .* blue/green") as caught:
+        colours.deploy(targetInstances={"tagFilters": GREEN}, updateOutdatedInstancesOnly=True)
+    assert caught.value.code == "InvalidUpdateOutdatedInstancesOnlyValueException"
+    assert colours.info(colours.deploy(targetInstances={"tagFilters": GREEN}, updateOutdatedInstancesOnly=False))
+
+
 def test_the_replacement_instances_are_taken_and_shown(colours: World) -> None:
     given = {"ec2TagSet": {"ec2TagSetList": [[{"Key": "Green"}]]}, "autoScalingGroups": ["next"]}
     info = colours.info(colours.deploy(targetInstances=given))

@@ -15,6 +15,7 @@ from tests.unit.functions.world import Account, hosts
 
 from tidegate.gateways.errors import ThrottledError
 from tidegate.model.scaling import ScalingFault
+from tidegate.scaling.process_suspension import suspend_processes
 from tidegate.scaling.waiting_instances import sweep_waiting_instances
 
 NEW, OLD = "i-0000000000000000a", "i-00000000000000001"
@@ -480,6 +481,18 @@ def test_processes_are_suspended_before_the_first_instance_and_resumed_at_the_en
     assert port.calls == [("suspend", "web", ("Terminate",)), ("resume", "web", ("Terminate",))]
     assert (began["SelectTargets"], began["PickBatch"]) == ({"AZRebalance"}, {"AZRebalance", "Terminate"})
     assert port.all["web"].suspended == {"AZRebalance"}, "somebody else's stays"
+
+
+def test_processes_that_two_runs_of_a_step_suspend_are_resumed_at_the_end() -> None:
+    account, port = scaling()
+    options = {"autoScalingGroupProcessesToSuspend": ["Terminate"]}
+    deployed = account.deploy("v2.zip", deploymentGroupId=GROUP_ID, ec2DeploymentOptions=options)
+    read_by_both = account.deployment(deployed)
+    for _ in range(2):
+        suspend_processes(read_by_both, account.group(), account.runtime)
+    run_together(account)
+    assert account.deployment(deployed)["status"] == "Succeeded"
+    assert port.all["web"].suspended == set()
 
 
 def test_processes_that_cannot_be_suspended_fail_the_deployment_before_any_instance() -> None:

@@ -33,8 +33,12 @@ def suspend_processes(deployment: Mapping[str, Any], group: Mapping[str, Any], r
         return
     ours = deployment.get("suspended")
     if ours is None:
-        ours = _to_suspend(wanted, group["info"].get("autoScalingGroups") or (), runtime)
-        runtime.deployments.amend(deployment["deploymentId"], {"suspended": ours}, generation=deployment["generation"])
+        found = {"suspended": _to_suspend(wanted, group["info"].get("autoScalingGroups") or (), runtime)}
+        # Who comes second finds the first one's suspended already, and must not take them for somebody else's.
+        item = runtime.deployments.amend(
+            deployment["deploymentId"], {}, generation=deployment["generation"], once=found
+        )
+        ours = item["suspended"]
     for scaling_group, processes in ours.items():
         runtime.lifecycle_hooks.suspend(scaling_group, processes)
 

@@ -24,6 +24,10 @@ from tidegate.store.table import (
 
 _PARTITION: Final = "SCALED"
 _LEFT_HOOKS: Final = "LEFT_HOOKS"
+#: The table's attribute of when DynamoDB may delete an item (epoch seconds), and how long a lock that is free is kept:
+#: longer than any event is delivered late or again.
+EXPIRES: Final = "expires"
+KEPT: Final = 30 * 86_400.0
 #: What a group's item has besides where it has Auto Scaling groups, or hooks of earlier ones to be removed.
 SCALING_ATTRIBUTES: Final = ("hooks", "strayHooks", "hooksDue", "GSI1PK", "GSI1SK")
 
@@ -67,7 +71,10 @@ class ScaledGroups:
             start = page.next
 
     def lock(self, group_id: str, instance_id: str) -> Item | None:
-        """The lock of an instance: ``deploymentId``, ``key``, ``time``; ``live`` while held, ``endTime`` afterwards."""
+        """The lock of an instance: ``deploymentId``, ``key``, ``time``; ``live`` while held, ``endTime`` afterwards.
+
+        It is gone a month after that.
+        """
         return self._table.get(lock_key(group_id, instance_id))
 
     def settled(self, item: Item, left: Sequence[Sequence[str]]) -> None:
@@ -134,9 +141,9 @@ def lock_taken(deployment: Mapping[str, Any], key: str, after: str) -> Put:
 
 
 def lock_released(deployment: Mapping[str, Any], now: float) -> list[Update]:
-    """The write that releases the lock of a deployment that ends, where it has one."""
+    """The write that releases the lock of a deployment that ends, where it has one; DynamoDB deletes it later."""
     if "scaling" not in deployment:
         return []
     key = lock_key(deployment["deploymentGroupId"], deployment["scaling"]["instanceId"])
     ours = Equals("deploymentId", deployment["deploymentId"])
-    return [Update(key, set={"endTime": now}, remove=("live",), condition=ours)]
+    return [Update(key, set={"endTime": now, EXPIRES: int(now + KEPT)}, remove=("live",), condition=ours)]

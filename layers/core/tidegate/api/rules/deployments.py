@@ -17,6 +17,7 @@ from tidegate.api.rules.selectors import check_filters, lists_of
 from tidegate.api.rules.settings import platform_of
 
 _TARGETS: Final = "InvalidTargetInstancesException"
+_OUTDATED: Final = "InvalidUpdateOutdatedInstancesOnlyValueException"
 _MOST_TAGS: Final = 10
 
 
@@ -80,6 +81,12 @@ def _check_for_servers(given: Mapping[str, Any], info: Mapping[str, Any]) -> Non
     style = info["deploymentStyle"]
     if given.get("targetInstances") and style["deploymentType"] == "IN_PLACE":
         raise ApiError(_TARGETS, "'targetInstances' is for blue/green deployments; this group deploys in place.")
+    if given.get("updateOutdatedInstancesOnly") and style["deploymentType"] == "BLUE_GREEN":
+        message = (
+            "'updateOutdatedInstancesOnly' is for deployments in place; this group deploys blue/green, to all "
+            "replacement instances. Leave it out."
+        )
+        raise ApiError(_OUTDATED, message)
     provisioning = (info.get("blueGreenDeploymentConfiguration") or {}).get("greenFleetProvisioningOption") or {}
     if given.get("targetInstances") and provisioning.get("action") == "COPY_AUTO_SCALING_GROUP":
         message = (
@@ -102,7 +109,7 @@ def _check_for_others(given: Mapping[str, Any], platform: str) -> None:
         (
             given.get("updateOutdatedInstancesOnly"),
             "updateOutdatedInstancesOnly",
-            "InvalidUpdateOutdatedInstancesOnlyValueException",
+            _OUTDATED,
         ),
         (
             given.get("ignoreApplicationStopFailures"),
