@@ -154,7 +154,8 @@ def _transactions() -> Iterator[Replacement]:
     def deep_copy(self: Any, memo: dict[int, Any]) -> Any:
         copies = getattr(now, "copies", {})
         if id(self) not in copies:
-            made = copies[id(self)] = memo[id(self)] = type(self).__new__(type(self))
+            clazz: Any = type(self)
+            made = copies[id(self)] = memo[id(self)] = clazz.__new__(clazz)
             vars(made).update(copy.deepcopy(vars(self), memo))
         return copies[id(self)]
 
