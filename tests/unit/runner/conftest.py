@@ -46,6 +46,12 @@ def document_lines(name: str) -> tuple[str, ...]:
     return tuple(resource["Properties"]["Content"]["mainSteps"][0]["inputs"]["runCommand"])
 
 
+@functools.cache
+def runner_archive() -> bytes:
+    """The runner as hosts get it."""
+    return archive.build(str(RUNNER / "tidegate_runner"))
+
+
 class Server:
     """Serves bytes (or an HTTP status) by path and keeps what is posted."""
 
@@ -118,7 +124,7 @@ class Host:
         self.python: str | None = None
         self.more_variables: dict[str, str] = {}
         self._numbers = itertools.count(1)
-        runner = archive.build(str(RUNNER / "tidegate_runner"))
+        runner = runner_archive()
         self._runner = {"url": server.put("/runner.zip", runner), "sha256": hashlib.sha256(runner).hexdigest()}
 
     def path(self, logical: str) -> Path:

@@ -32,6 +32,12 @@ tree "$4" """,
 }
 
 
+@functools.cache
+def runner_archive() -> bytes:
+    """The runner as hosts with Windows get it."""
+    return archive.build(str(REPOSITORY / "layers" / "runner" / "tidegate_runner"), "windows")
+
+
 class WindowsHost:
     """Runs what the document for Windows hands to Python, on a folder that is the drives."""
 
@@ -44,7 +50,7 @@ class WindowsHost:
         for name, text in PROGRAMS.items():
             (self._bin / name).write_text("#!/bin/sh\n" + text + "\n")
             (self._bin / name).chmod(0o755)
-        runner = archive.build(str(REPOSITORY / "layers" / "runner" / "tidegate_runner"), "windows")
+        runner = runner_archive()
         sha256 = hashlib.sha256(runner).hexdigest()
         self._runner = {"url": host.server.put("/windows.zip", runner), "sha256": sha256}
         self._numbers = itertools.count(1)
