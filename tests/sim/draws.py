@@ -71,6 +71,7 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     if blue_green is None:
         fleet, scaling = _with_boxes(seed, fleet, balanced), _scaling(seed, [wish.at for wish in wishes])
     else:
+        blue_green = _failing_moves(seed, blue_green, [host.target_id for host in fleet])
         blue_green, scaling = _scaled_originals(seed, blue_green, [host.target_id for host in fleet])
     return Scenario(
         seed,
@@ -174,6 +175,17 @@ def _blue_green(seed: int, balanced: bool, count: int) -> BlueGreenPlan | None:
     )
 
 
+def _failing_moves(seed: int, plan: BlueGreenPlan, hosts: list[str]) -> BlueGreenPlan:
+    """The plan with scripts around the move of traffic that fail on an instance or two."""
+    dice = random.Random(f"failing moves {seed}")
+    if dice.random() < 0.6:
+        return plan
+    stages = ("before-block", "before-block", "after-block", "before-allow", "after-allow")
+    chosen = dice.sample(hosts, min(len(hosts), dice.choice((1, 1, 2))))
+    minimum = dice.choice((plan.minimum, ("FLEET_PERCENT", 50), ("FLEET_PERCENT", 60)))  # so that others are to come
+    return replace(plan, minimum=minimum, failing=tuple((each, dice.choice(stages)) for each in chosen))
+
+
 def _scaled_originals(seed: int, plan: BlueGreenPlan, hosts: list[str]) -> tuple[BlueGreenPlan, ScalingPlan | None]:
     """The originals as instances of an Auto Scaling group, which may be copied."""
     dice = random.Random(f"scaled originals {seed}")
@@ -193,9 +205,9 @@ def _scaled_originals(seed: int, plan: BlueGreenPlan, hosts: list[str]) -> tuple
     )
     leaves = dice.choice((0, 0, 0.1))
     leaving = tuple((each, round(4000 * dice.random(), 3)) for each in originals if dice.random() < leaves)
-    newcomers = tuple(_newcomer(dice, number, [0.0, 600.0]) for number in range(1, dice.choice((0, 0, 1, 3)) + 1))
+    newcomers = tuple(_newcomer(dice, number, [0.0, 600.0]) for number in range(1, dice.choice((0, 1, 3, 4)) + 1))
     scaling = ScalingPlan(newcomers, termination_hook=dice.random() < 0.5, strategy="UPDATE")
-    minimum = dice.choice((plan.minimum, ("HOST_COUNT", 0), ("HOST_COUNT", 0)))
+    minimum = plan.minimum if plan.failing else dice.choice((plan.minimum, ("HOST_COUNT", 0), ("HOST_COUNT", 0)))
     made = replace(plan, minimum=minimum, scaled=True, leaving=leaving, copy=copy if copied else None)
     return replace(made, attached=dice.random() < 0.5), scaling
 

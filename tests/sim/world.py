@@ -100,6 +100,8 @@ class SimWorld(Account):
         self.greens = frozenset(greens)
         fleet = {plan.target_id: "green" if plan.target_id in self.greens else "demo" for plan in scenario.hosts}
         hosts = {plan.node_id: _host(plan, fleet[plan.target_id]) for plan in scenario.hosts}
+        for target_id, stage in scenario.blue_green.failing if scenario.blue_green else ():
+            hosts[target_id].fails_stages = frozenset({stage})
         super().__init__(hosts, **scenario.env)
         self.watch, self.liveness = Watch(self), Liveness(self)
         self.scaling = SimScaling(self, scenario.scaling) if scenario.scaling else None
