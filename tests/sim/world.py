@@ -37,6 +37,7 @@ from tidegate.store.table import Put, Update
 
 SWEPT_EVERY = 300
 MOST_NESTED = 3
+READERS_CHECKED = 5  # of so many seeds, one
 CALL_TAKES = 0.05
 
 
@@ -86,6 +87,7 @@ class SimWorld(Account):
         self.trace: list[str] | None = None
         self.current: list[Invocation] = []
         self.failed_in_a_row: Counter[str] = Counter()
+        self.patience = scenario.patience
         self.nested = 0
         self.calls = 0
         self.sweep_is_due = False
@@ -118,6 +120,7 @@ class SimWorld(Account):
         self.balancer = SimTargetGroup(self)
         self._known_health()
         self.table.watch = self.watch
+        self.table.checks_readers = scenario.seed % READERS_CHECKED == 0
         self.alarms = SimAlarms(self)
         self.terminations = SimTerminations(self)
         self.ports |= {"terminations": self.terminations, "balancers": self.balancer}
@@ -318,7 +321,7 @@ class SimWorld(Account):
             raise StepError(name, json.dumps({"errorType": name, "errorMessage": str(error)})) from error
         except Exception as error:
             raise Violation(f"{function} raised {type(error).__name__}: {error}") from error
-        self.failed_in_a_row[place] = 0
+        self.failed_in_a_row.pop(place, None)
         return answer
 
     def _may_abort(self, payload: Json) -> None:
@@ -355,7 +358,7 @@ class SimWorld(Account):
             raise Violation(f"{ghost.function}, taken for dead, raised {type(error).__name__}: {error}") from error
 
     def _may_fail(self, place: str) -> bool:
-        return self.failed_in_a_row[place] < self.scenario.patience
+        return self.failed_in_a_row.get(place, 0) < self.patience
 
     def _known_or(self, read: Callable[[], Any]) -> Any:
         """The time, or an id: a function that goes on after it was taken for dead knows what it had read before."""
@@ -367,6 +370,18 @@ class SimWorld(Account):
         answer = read()
         invocation.note(answer)
         return answer
+
+    def goes_well(self, invocation: Invocation) -> bool:
+        """Whether a call of a plain invocation is made without more ado; where not, nothing has been counted yet."""
+        clock = self.clock
+        if self.nested >= MOST_NESTED or not clock.is_quiet_until(clock.now + CALL_LASTS):
+            return False
+        if not self._may_fail(invocation.place) or not self.chance.calm():
+            return False
+        clock.now += CALL_LASTS
+        invocation.calls += 1
+        self.calls += 1
+        return True
 
     def call(
         self,

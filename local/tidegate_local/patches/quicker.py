@@ -1,13 +1,15 @@
 """What moto answers, in less time: a local cloud spends most of its own on this.
 
 moto looks for each member of an answer under all names that it might have, goes through every attribute of every item
-in DynamoDB as through any structure, and sorts the whole table for each Query. For each request it lists its own
-folders and the methods of a service, and for each execution it parses the state machine.
+in DynamoDB as through any structure, sorts the whole table for each Query, and copies it for each write of a
+transaction. For each request it lists its own folders and the methods of a service, and for each execution it parses
+the state machine.
 Nothing is answered otherwise than without these patches.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import threading
@@ -33,6 +35,7 @@ def replacements() -> Iterator[Replacement]:
     yield _names()
     yield _services()
     yield from _queries()
+    yield from _transactions()
     yield _methods()
     yield _machines()
 
@@ -131,6 +134,33 @@ def _queries() -> Iterator[Replacement]:
 
     yield Table, "query", query
     yield Table, "all_items", all_items
+
+
+def _transactions() -> Iterator[Replacement]:
+    """A table is copied once for a transaction, before its first write: later copies would be the same."""
+    from moto.dynamodb.models import DynamoDBBackend
+    from moto.dynamodb.models.table import Table
+
+    original = DynamoDBBackend.transact_write_items
+    now = threading.local()  # the copies of the transaction that is being made
+
+    def transact_write_items(self: Any, transact_items: Any) -> None:
+        now.copies = {}
+        try:
+            original(self, transact_items)
+        finally:
+            del now.copies
+
+    def deep_copy(self: Any, memo: dict[int, Any]) -> Any:
+        copies = getattr(now, "copies", {})
+        if id(self) not in copies:
+            clazz: Any = type(self)
+            made = copies[id(self)] = memo[id(self)] = clazz.__new__(clazz)
+            vars(made).update(copy.deepcopy(vars(self), memo))
+        return copies[id(self)]
+
+    yield DynamoDBBackend, "transact_write_items", transact_write_items
+    yield Table, "__deepcopy__", deep_copy
 
 
 def _methods() -> Replacement:

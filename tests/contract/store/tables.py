@@ -26,7 +26,7 @@ def empty_dynamodb() -> Iterator[Any]:
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         for owner, name, value in quicker.replacements():
-            patch.setattr(owner, name, value)
+            patch.setattr(owner, name, value, raising=False)
         with mock_aws():
             yield boto3.client("dynamodb", region_name="us-east-1")
 

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 from moto.core import responses
 from moto.core.serialize import ResponseSerializer, XFormedAttributePicker
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
 from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
@@ -34,7 +34,7 @@ NESTED = {
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What makes moto quicker, in this process until the test ends."""
     for owner, name, value in quicker.replacements():
-        monkeypatch.setattr(owner, name, value)
+        monkeypatch.setattr(owner, name, value, raising=False)
 
 
 def client(service: str) -> Any:
@@ -138,6 +138,26 @@ def test_a_query_sorts_its_partition_alone(quick: None, monkeypatch: pytest.Monk
         found = dynamodb.query(TableName="t", KeyConditionExpression="PK = :v", ExpressionAttributeValues=values)
         assert found["Count"] == 6
     assert compared <= {"1", "2", "3", "5", "7", "8"}, "partitions were sorted too"
+
+
+def test_a_table_is_copied_once_for_a_transaction_and_one_that_fails_changes_nothing(
+    quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mock_aws():
+        dynamodb = filled()
+        before = dynamodb.scan(TableName="t")["Items"]
+        copied: list[None] = []
+        original = LimitedSizeDict.__new__
+        monkeypatch.setattr(LimitedSizeDict, "__new__", lambda cls: copied.append(None) or original(cls))
+        new = [{"Put": {"TableName": "t", "Item": {"PK": {"S": "d"}, "SK": {"S": f"{n}"}}}} for n in range(3)]
+        old = {"Put": {**new[0]["Put"], "ConditionExpression": "attribute_exists(PK)"}}
+        old["Put"]["Item"] = {"PK": {"S": "e"}, "SK": {"S": "1"}}
+        with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
+            dynamodb.transact_write_items(TransactItems=[*new, old])
+        assert len(copied) < 2 * len(before)
+        assert dynamodb.scan(TableName="t")["Items"] == before
+        dynamodb.transact_write_items(TransactItems=new)
+        assert dynamodb.scan(TableName="t")["Count"] == len(before) + 3
 
 
 def test_names_of_a_member_are_looked_for_once_and_attributes_not_at_all(

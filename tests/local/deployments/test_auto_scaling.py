@@ -112,6 +112,43 @@ def test_an_instance_that_comes_during_a_deployment_gets_the_old_revision_and_th
     assert made.group.files() == ["two", "two"]
 
 
+_FAIL_LATER = """#!/bin/sh
+touch /var/tmp/three
+while ! test -e /var/tmp/go; do sleep 0.1; done
+exit 1
+"""
+
+
+def test_a_newcomer_is_brought_up_to_date_after_somebody_elses_deployment_that_failed(
+    fleet: Callable[..., Scaled],
+) -> None:
+    made = fleet(1)
+    known = made.in_service(1)
+    made.gate(known[0], 0)
+    assert made.group.wait(made.group.deploy(made.gated("one")))["status"] == "Succeeded"
+    made.desire(2)
+    host = made.newcomer(known)
+    eventually(lambda: made.cloud.run(host, "test", "-e", "/var/tmp/waits").returncode == 0)
+    good = made.group.deploy(made.group.push("two"))
+    assert made.group.wait(good)["status"] == "Succeeded"
+
+    hooks = "hooks:\n  AfterInstall:\n    - location: fail.sh\n      timeout: 60\n"
+    other = made.group.deploy(made.group.push("three", hooks, {"fail.sh": _FAIL_LATER}))
+    eventually(lambda: made.cloud.run(known[0], "test", "-e", "/var/tmp/three").returncode == 0)
+    made.gate(host, 0)
+    made.in_service(2)
+    assert made.deployments("CodeDeployAutoUpdate") == []
+    assert made.cloud.run(known[0], "touch", "/var/tmp/go").returncode == 0
+    assert made.group.wait(other)["status"] == "Failed"
+    (follow,) = made.ended("CodeDeployAutoUpdate")
+    assert follow["status"] == "Succeeded", made.told()
+    assert follow["relatedDeployments"]["autoUpdateOutdatedInstancesRootDeploymentId"] == good
+    made.hosts()
+    targets = made.group.codedeploy.list_deployment_targets(deploymentId=follow["deploymentId"])["targetIds"]
+    assert targets == [each["id"] for each in made.group.hosts if each["name"] == host]
+    assert made.cloud.read(host, f"/srv/{made.name}/file.txt") == "two"
+
+
 def test_a_leaving_instance_is_stopped_before_it_is_gone(fleet: Callable[..., Scaled]) -> None:
     made = fleet(1, terminationHookEnabled=True)
     (host,) = made.in_service(1)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.alarms import put_alarm
 from tests.local.deployments.conftest import LIMITS, Cloud, Group, ended, made_group, started, tidegate
-from tests.local.deployments.test_alarms import put_alarm
 
 pytestmark = pytest.mark.local
 
@@ -63,7 +63,7 @@ def outcome(fleet: Group) -> tuple[str, str, str]:
 
 
 def test_a_deployment_acts_as_a_role_that_trusts_it_and_may_do_what_it_needs(acting_cloud: Cloud) -> None:
-    put_alarm(acting_cloud, "calm")
+    put_alarm(acting_cloud.client("cloudwatch"), "calm", "OK")
     role = make_role(acting_cloud, "tidegate-web", ["ec2:DescribeInstances", "cloudwatch:DescribeAlarms"])
     alarms = {"enabled": True, "alarms": [{"name": "calm"}]}
     fleet = with_role(acting_cloud, "trusting", role, alarmConfiguration=alarms)
@@ -86,7 +86,7 @@ def test_roles_that_cannot_be_used(acting_cloud: Cloud) -> None:
         "balancerless": (make_role(cloud, "tidegate-e", rights), "IAM_ROLE_PERMISSIONS", "elasticloadbalancing:Desc"),
         "rightless": (make_role(cloud, "tidegate-c", ["s3:GetObject"]), "IAM_ROLE_PERMISSIONS", "DescribeInstances"),
     }
-    put_alarm(cloud, "unseen")
+    put_alarm(cloud.client("cloudwatch"), "unseen", "OK")
     settings: dict[str, dict[str, Any]] = {
         "alarmless": {"alarmConfiguration": {"enabled": True, "alarms": [{"name": "unseen"}]}},
         "balancerless": {"loadBalancerInfo": {"targetGroupInfoList": [{"name": "web"}]}, "deploymentStyle": BALANCED},

@@ -29,9 +29,13 @@ class Clock:
     def at(self, when: float, happens: Callable[[], None]) -> None:
         heapq.heappush(self._coming, (when, next(self._numbers), happens))
 
+    def is_quiet_until(self, deadline: float) -> bool:
+        """Whether nothing happens until then."""
+        return not self._coming or self._coming[0][0] > deadline
+
     def quiet_until(self, deadline: float) -> bool:
         """Let the time pass if nothing happens meanwhile; False, and nothing done, if something does."""
-        if self._coming and self._coming[0][0] <= deadline:
+        if not self.is_quiet_until(deadline):
             return False
         self.now = max(self.now, deadline)
         return True

@@ -10,7 +10,7 @@ import marshal
 import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -184,11 +184,10 @@ class Execution:
         assert state["Resource"] in (SYNC, TOKEN), name
         self.token = f"token-{self.name}-{len(self.path)}-{len(self.retries)}"
         parameters = self._resolved(state["Parameters"])
-        function = _FUNCTION.fullmatch(parameters["FunctionName"])
-        assert function, name
+        function = _function(parameters["FunctionName"])
         # What is handed over came out of JSON; a copy is enough. What comes back is put through it.
         payload = marshal.loads(marshal.dumps(parameters["Payload"]))
-        result = _through_json(self.world.invoke(function[1], payload))
+        result = _through_json(self.world.invoke(function, payload))
         if state["Resource"] == SYNC:
             assert state.get("OutputPath", "$.Payload") == "$.Payload"
             return dict(result)
@@ -211,11 +210,24 @@ class Execution:
             return "arn:aws:states:us-east-1:123456789012:stateMachine:test-server-deployment"
         if path == "$":
             return self.state
-        name = _NAME.fullmatch(path)
-        assert name, f"a path that this interpreter does not know: {path}"
-        if name[1] not in self.state:
+        name = _name(path)
+        if name not in self.state:
             raise StepError("States.Runtime", f"{path} is not in {self.state}")
-        return self.state[name[1]]
+        return self.state[name]
+
+
+@cache
+def _function(reference: str) -> str:
+    found = _FUNCTION.fullmatch(reference)
+    assert found, f"no function: {reference}"
+    return found[1]
+
+
+@cache
+def _name(path: str) -> str:
+    found = _NAME.fullmatch(path)
+    assert found, f"a path that this interpreter does not know: {path}"
+    return found[1]
 
 
 def _parts(template: Json) -> list[tuple[str, Any, bool, bool]]:

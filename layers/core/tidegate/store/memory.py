@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from tidegate.store.errors import ConditionFailedError, ItemTooLargeError
@@ -113,7 +113,7 @@ class MemoryTable:
                 if isinstance(write, Check):
                     continue
                 item = self._result(key, write)
-                as_bytes = b"" if item is None else packed(item)
+                as_bytes = b"" if item is None else self._bytes(item)
                 if item is not None and _too_large(item, as_bytes):
                     raise ItemTooLargeError
                 changes.append((key, item, as_bytes))
@@ -157,6 +157,10 @@ class MemoryTable:
             del places[bisect_left(places, place)]
         for partition, place in _places(item):
             insort(self._partitions.setdefault(partition, []), place)
+
+    def _bytes(self, item: Item) -> bytes:
+        """What the copies of an item are made from."""
+        return packed(item)
 
     def _read(self, key: Key) -> Item:
         """An item that is there, as a copy of the caller's own."""
@@ -230,21 +234,30 @@ def _updated(item: Item | None, update: Update) -> Item:
 
 
 def _holds(condition: Condition, item: Item | None) -> bool:
-    match condition:
-        case Absent():
-            return item is None
-        case Present():
-            return item is not None
-        case Equals(attr, value):
-            return item is not None and attr in item and _same(item[attr], value)
-        case OneOf(attr, values):
-            return item is not None and attr in item and any(_same(item[attr], value) for value in values)
-        case AttributeAbsent(attr):
-            return item is None or attr not in item
-        case All(conditions=conditions):
-            return all(_holds(each, item) for each in conditions)
-        case AnyOf(conditions=conditions):
-            return any(_holds(each, item) for each in conditions)
+    return _CONDITIONS[type(condition)](condition, item)
+
+
+def _equals(condition: Equals, item: Item | None) -> bool:
+    return item is not None and condition.attr in item and _same(item[condition.attr], condition.value)
+
+
+def _one_of(condition: OneOf, item: Item | None) -> bool:
+    if item is None or condition.attr not in item:
+        return False
+    stored = item[condition.attr]
+    return any(_same(stored, value) for value in condition.values)
+
+
+# By type: to match them one after another would be much of what a write costs.
+_CONDITIONS: dict[type, Callable[[Any, Item | None], bool]] = {
+    Absent: lambda _, item: item is None,
+    Present: lambda _, item: item is not None,
+    Equals: _equals,
+    OneOf: _one_of,
+    AttributeAbsent: lambda condition, item: item is None or condition.attr not in item,
+    All: lambda condition, item: all(_holds(each, item) for each in condition.conditions),
+    AnyOf: lambda condition, item: any(_holds(each, item) for each in condition.conditions),
+}
 
 
 def _same(stored: Any, value: Any) -> bool:

@@ -30,6 +30,8 @@ def normalised(value: Any) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
+    if kind is float and math.isfinite(value):
+        return int(value) if value.is_integer() else value
     if kind is dict:
         return {
             name if type(name) is str else _name(name): each if type(each) in _PLAIN else normalised(each)
