@@ -73,6 +73,9 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     else:
         blue_green = _failing_moves(seed, blue_green, [host.target_id for host in fleet])
         blue_green, scaling = _scaled_originals(seed, blue_green, [host.target_id for host in fleet])
+        if blue_green.calm:
+            fleet = tuple(replace(host, fails=frozenset(), online=True, opted_in=True) for host in fleet)
+            wishes = [replace(wish, stop_after=None) for wish in wishes]
     return Scenario(
         seed,
         fleet,
@@ -209,7 +212,18 @@ def _scaled_originals(seed: int, plan: BlueGreenPlan, hosts: list[str]) -> tuple
     scaling = ScalingPlan(newcomers, termination_hook=dice.random() < 0.5, strategy="UPDATE")
     minimum = plan.minimum if plan.failing else dice.choice((plan.minimum, ("HOST_COUNT", 0), ("HOST_COUNT", 0)))
     made = replace(plan, minimum=minimum, scaled=True, leaving=leaving, copy=copy if copied else None)
-    return replace(made, attached=dice.random() < 0.5), scaling
+    made = replace(made, attached=dice.random() < 0.5)
+    if dice.random() < 0.6:
+        return made, scaling
+    calm = replace(made, calm=True, continued_after=made.continued_after or 900.0, leaving=(), failing=())
+    made_well = tuple(replace(each, fails=frozenset(), registers_after=0.0) for each in copy.instances)
+    come = [
+        replace(each, at=round(1500 * dice.random(), 3), fails=frozenset(), registers_after=0.0, leaves_after=None)
+        for each in (_newcomer(dice, number, [0.0]) for number in range(1, 6))
+    ]
+    scaling = replace(scaling, newcomers=tuple(come))
+    well = replace(copy, refused="", never=0, says="", tagged=True, instances=made_well)
+    return replace(calm, minimum=("HOST_COUNT", 0), copy=well if copied else None), scaling
 
 
 def _replacement(dice: random.Random, number: int, worn: bool) -> Newcomer:
