@@ -25,23 +25,38 @@ ROOT = Path(__file__).parents[1]
 _LONGEST = 1 << 17  # of a request
 
 
+#: Where a run that only imports finds no service, at once.
+_NOWHERE = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_ENDPOINT_URL_CODEDEPLOY": "http://127.0.0.1:9",
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_MAX_ATTEMPTS": "1",
+    "AWS_CONFIG_FILE": os.devnull,
+}
+
+
 class Forked:
     """A command, in a process that is forked for each run; it ends with the process that made it.
 
     Parameters
     ----------
+    name : the command
     entry : ``module:function``, what its console script calls
     warm : arguments of a run that imports what others need, made before the first one, in the process that forks
     """
 
-    def __init__(self, entry: str, *warm: str) -> None:
-        self._name = entry.partition(":")[0].partition("_")[0]
+    def __init__(self, name: str, entry: str, *warm: str) -> None:
+        self._name = name
         self._lock = threading.Lock()  # one run at a time
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             subprocess.Popen(
-                [sys.executable, "-m", "tests.forked", str(theirs.fileno()), entry, self._name, *warm],
+                [sys.executable, "-m", "tests.forked", str(theirs.fileno()), entry, name, *warm],
                 cwd=ROOT,
+                env={**os.environ, **_NOWHERE},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -49,13 +64,25 @@ class Forked:
             )
 
     def run(
-        self, arguments: Sequence[str], env: Mapping[str, str], cwd: Path | None = None, timeout: float = 100
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        timeout: float = 100,
+        given: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end, as ``subprocess.run`` would."""
+        """Run the command to its end, as ``subprocess.run`` would; ``given`` is what it reads."""
         request = json.dumps({"arguments": [self._name, *arguments], "env": dict(env), "cwd": str(cwd or Path.cwd())})
-        with self._lock, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with (
+            self._lock,
+            tempfile.TemporaryFile() as read,
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+        ):
+            read.write(given.encode())
+            read.seek(0)
             self._control.settimeout(timeout)
-            socket.send_fds(self._control, [request.encode()], [out.fileno(), err.fileno()])
+            socket.send_fds(self._control, [request.encode()], [read.fileno(), out.fileno(), err.fileno()])
             status = int(self._control.recv(_LONGEST))
             out.seek(0)
             err.seek(0)
@@ -64,8 +91,22 @@ class Forked:
 
 @functools.cache
 def tidegate() -> Forked:
-    """The command ``tidegate``."""
-    return Forked("tidegate_cli.main:main", "host", "plan", "--bundle", "/none", "--bundle-type", "directory")
+    """The command ``tidegate``, as ``tidegate host`` needs it."""
+    return Forked(
+        "tidegate", "tidegate_cli.main:main", "host", "plan", "--bundle", "/none", "--bundle-type", "directory"
+    )
+
+
+@functools.cache
+def calling_tidegate() -> Forked:
+    """The command ``tidegate`` with all that calls of services need."""
+    return Forked("tidegate", "tidegate_cli.main:main", "hosts", "list")
+
+
+@functools.cache
+def aws() -> Forked:
+    """The AWS CLI."""
+    return Forked("aws", "awscli.clidriver:main", "deploy", "list-applications")
 
 
 def _serve(control: socket.socket, entry: str, warm: Sequence[str]) -> int:
@@ -78,7 +119,7 @@ def _serve(control: socket.socket, entry: str, warm: Sequence[str]) -> int:
     gc.collect()
     gc.freeze()
     while True:
-        data, descriptors, _, _ = socket.recv_fds(control, _LONGEST, 2)
+        data, descriptors, _, _ = socket.recv_fds(control, _LONGEST, 3)
         if not data:
             return 0
         pid = os.fork()
@@ -93,13 +134,15 @@ def _serve(control: socket.socket, entry: str, warm: Sequence[str]) -> int:
 
 
 def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
-    for descriptor, number in zip(descriptors, (1, 2), strict=True):
+    for descriptor, number in zip(descriptors, (0, 1, 2), strict=True):
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
     sys.argv = request["arguments"]
+    if "awscli" in sys.modules:
+        importlib.reload(sys.modules["awscli"])  # it adds to AWS_DATA_PATH when it is imported
 
 
 if __name__ == "__main__":

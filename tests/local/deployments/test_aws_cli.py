@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import forked
 
 pytestmark = pytest.mark.local
 
@@ -21,14 +20,11 @@ SCRIPTS = "hooks:\n  AfterInstall:\n    - location: wait.sh\n      timeout: 30\n
 @pytest.fixture
 def aws(cloud: Any, tmp_path: Path) -> Callable[..., Any]:
     """``aws deploy …`` with nothing but what ``tidegate local env`` prints."""
-    program = Path(sys.executable).parent / "aws"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     env = {**clean, **cloud.env, "AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_PAGER": ""}
 
     def run(*args: str, fails: bool = False) -> Any:
-        done = subprocess.run(
-            [str(program), *args], env=env, capture_output=True, text=True, timeout=100, check=False, cwd=tmp_path
-        )
+        done = forked.aws().run(args, env, tmp_path)
         assert (done.returncode != 0) is fails, done.stdout + done.stderr
         if fails:
             return done.stderr

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import forked
 from tests.unit.gateways.github_server import COMMIT, ONE_TIME, TOKEN, GitHubServer
 
 pytestmark = pytest.mark.local
@@ -44,8 +43,8 @@ def test_a_private_repository_goes_to_a_host(
     env = {**os.environ, **cloud.env, "AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_PAGER": ""}
 
     def run(program: str, *words: str, given: str = "") -> str:
-        command = [str(Path(sys.executable).parent / program), *words]
-        done = subprocess.run(command, env=env, input=given, capture_output=True, text=True, timeout=120, check=False)
+        command = forked.aws() if program == "aws" else forked.calling_tidegate()
+        done = command.run(words, env, given=given)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

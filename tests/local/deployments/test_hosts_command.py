@@ -7,12 +7,11 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import forked
 from tests.local.deployments.conftest import Cloud
 
 pytestmark = pytest.mark.local
@@ -25,12 +24,9 @@ def hosts(cloud: Cloud) -> Run:
     """``tidegate hosts …`` with nothing but what ``tidegate local env`` prints."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIDEGATE_"))}
     env = {**clean, **cloud.env, "TIDEGATE_LOCAL_DIR": str(cloud.folder)}
-    program = str(Path(sys.executable).parent / "tidegate")
 
     def run(*args: str, group: str = "hosts", fails: bool = False) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [program, group, *args], env=env, capture_output=True, text=True, timeout=100, check=False
-        )
+        done = forked.calling_tidegate().run([group, *args], env)
         assert (done.returncode != 0) is fails, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done
