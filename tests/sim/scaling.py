@@ -170,7 +170,7 @@ class SimScaling(ScalingGroups):
     def _send(self, body: Mapping[str, Any]) -> None:
         detail = body["detail"]
         what = f"{detail['LifecycleTransition']} {detail['EC2InstanceId']}"
-        self._world.send_event(lambda: self.deliver(body), what)
+        self._world.events.send(lambda: self.deliver(body), what)
 
     def deliver(self, body: Mapping[str, Any], tries: int = 5) -> None:
         record = {"messageId": "m-1", "body": json.dumps(body)}
