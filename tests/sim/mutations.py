@@ -247,7 +247,7 @@ MUTATIONS = (
         "on-premises instances behind balancers",
         f"{_CORE}.traffic:cannot_be_balanced",
         "if not names or not balanced:",
-        "if names or not balanced:",
+        "if True:",
     ),
     Mutation("instance lock never released", f"{_STORE}.scaled_groups:lock_released", 'remove=("live",)', "remove=()"),
     Mutation(
