@@ -31,4 +31,4 @@ class SimAlarms(AlarmStates):
 
     def _tell(self, name: str) -> None:
         body = {"source": "aws.cloudwatch", "detail": {"alarmName": name, "state": {"value": "ALARM"}}}
-        self._world.send_event(lambda: self._world.deliver_event(body), f"alarm {name}")
+        self._world.events.send(lambda: self._world.events.deliver(body), f"alarm {name}")

@@ -71,7 +71,11 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     if blue_green is None:
         fleet, scaling = _with_boxes(seed, fleet, balanced), _scaling(seed, [wish.at for wish in wishes])
     else:
+        blue_green = _failing_moves(seed, blue_green, [host.target_id for host in fleet])
         blue_green, scaling = _scaled_originals(seed, blue_green, [host.target_id for host in fleet])
+        if blue_green.calm:
+            fleet = tuple(replace(host, fails=frozenset(), online=True, opted_in=True) for host in fleet)
+            wishes = [replace(wish, stop_after=None) for wish in wishes]
     return Scenario(
         seed,
         fleet,
@@ -174,6 +178,17 @@ def _blue_green(seed: int, balanced: bool, count: int) -> BlueGreenPlan | None:
     )
 
 
+def _failing_moves(seed: int, plan: BlueGreenPlan, hosts: list[str]) -> BlueGreenPlan:
+    """The plan with scripts around the move of traffic that fail on an instance or two."""
+    dice = random.Random(f"failing moves {seed}")
+    if dice.random() < 0.6:
+        return plan
+    stages = ("before-block", "before-block", "after-block", "before-allow", "after-allow")
+    chosen = dice.sample(hosts, min(len(hosts), dice.choice((1, 1, 2))))
+    minimum = dice.choice((plan.minimum, ("FLEET_PERCENT", 50), ("FLEET_PERCENT", 60)))  # so that others are to come
+    return replace(plan, minimum=minimum, failing=tuple((each, dice.choice(stages)) for each in chosen))
+
+
 def _scaled_originals(seed: int, plan: BlueGreenPlan, hosts: list[str]) -> tuple[BlueGreenPlan, ScalingPlan | None]:
     """The originals as instances of an Auto Scaling group, which may be copied."""
     dice = random.Random(f"scaled originals {seed}")
@@ -193,11 +208,22 @@ def _scaled_originals(seed: int, plan: BlueGreenPlan, hosts: list[str]) -> tuple
     )
     leaves = dice.choice((0, 0, 0.1))
     leaving = tuple((each, round(4000 * dice.random(), 3)) for each in originals if dice.random() < leaves)
-    newcomers = tuple(_newcomer(dice, number, [0.0, 600.0]) for number in range(1, dice.choice((0, 0, 1, 3)) + 1))
+    newcomers = tuple(_newcomer(dice, number, [0.0, 600.0]) for number in range(1, dice.choice((0, 1, 3, 4)) + 1))
     scaling = ScalingPlan(newcomers, termination_hook=dice.random() < 0.5, strategy="UPDATE")
-    minimum = dice.choice((plan.minimum, ("HOST_COUNT", 0), ("HOST_COUNT", 0)))
+    minimum = plan.minimum if plan.failing else dice.choice((plan.minimum, ("HOST_COUNT", 0), ("HOST_COUNT", 0)))
     made = replace(plan, minimum=minimum, scaled=True, leaving=leaving, copy=copy if copied else None)
-    return replace(made, attached=dice.random() < 0.5), scaling
+    made = replace(made, attached=dice.random() < 0.5)
+    if dice.random() < 0.6:
+        return made, scaling
+    calm = replace(made, calm=True, continued_after=made.continued_after or 900.0, leaving=(), failing=())
+    made_well = tuple(replace(each, fails=frozenset(), registers_after=0.0) for each in copy.instances)
+    come = [
+        replace(each, at=round(1500 * dice.random(), 3), fails=frozenset(), registers_after=0.0, leaves_after=None)
+        for each in (_newcomer(dice, number, [0.0]) for number in range(1, 6))
+    ]
+    scaling = replace(scaling, newcomers=tuple(come))
+    well = replace(copy, refused="", never=0, says="", tagged=True, instances=made_well)
+    return replace(calm, minimum=("HOST_COUNT", 0), copy=well if copied else None), scaling
 
 
 def _replacement(dice: random.Random, number: int, worn: bool) -> Newcomer:

@@ -147,8 +147,9 @@ class SimFleet(Fleet):
         if host.lives != life or not host.up:
             return
         key = command.order["revision"].get("s3Location", {}).get("key", "")
+        fails = key in host.fails and "Install" in command.order["events"]
         report = self._report_of(
-            target_id, command.order["events"], fails=key in host.fails and "Install" in command.order["events"]
+            target_id, command.order["events"], fails=fails or command.order["stage"] in host.fails_stages
         )
         host.records[stage] = report
         self.world.watch.ended(self.world.target_of(target_id), command.order, report)

@@ -196,6 +196,12 @@ MUTATIONS = (
         "runtime.scaling_groups.delete(copied.copy)",
     ),
     Mutation(
+        "original stays attached",
+        "tidegate.scaling.late_originals:take_late_originals_out",
+        "runtime.scaling_groups.detach(name, attached_to(group, balancers))",
+        "pass",
+    ),
+    Mutation(
         "copy of another size",
         "tidegate.scaling.provisioning:provision",
         "resize(wanted.copy, wanted.minimum, wanted.desired)",
@@ -241,7 +247,7 @@ MUTATIONS = (
         "on-premises instances behind balancers",
         f"{_CORE}.traffic:cannot_be_balanced",
         "if not names or not balanced:",
-        "if names or not balanced:",
+        "if True:",
     ),
     Mutation("instance lock never released", f"{_STORE}.scaled_groups:lock_released", 'remove=("live",)', "remove=()"),
     Mutation(

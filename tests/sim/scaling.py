@@ -90,7 +90,8 @@ class SimScaling(ScalingGroups):
     def _launched(self, newcomer: Newcomer) -> None:
         self.to_come -= 1
         world, target_id = self._world, newcomer.target_id
-        names = [each for each in world.group()["info"]["autoScalingGroups"] if each in self.all]
+        # The group's own and, in blue/green, one that its replacement has taken over from: that one goes on too.
+        names = [each for each in (*world.group()["info"]["autoScalingGroups"], NAME) if each in self.all]
         if not names:
             return  # the group has others now
         self.group_of[target_id] = names[0]
@@ -169,7 +170,7 @@ class SimScaling(ScalingGroups):
     def _send(self, body: Mapping[str, Any]) -> None:
         detail = body["detail"]
         what = f"{detail['LifecycleTransition']} {detail['EC2InstanceId']}"
-        self._world.send_event(lambda: self.deliver(body), what)
+        self._world.events.send(lambda: self.deliver(body), what)
 
     def deliver(self, body: Mapping[str, Any], tries: int = 5) -> None:
         record = {"messageId": "m-1", "body": json.dumps(body)}

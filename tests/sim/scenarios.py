@@ -90,6 +90,8 @@ class BlueGreenPlan:
 
     Attributes
     ----------
+    failing : instances on which a stage of their traffic's move fails, with its name
+    calm : nobody stops it, and no host fails: it succeeds, if the world lets it
     scaled : the originals are the instances of an Auto Scaling group; some of them leave (target id, seconds)
     attached : that group is attached to the balancers itself
     copy : that group is copied; otherwise every second host is a replacement instance
@@ -102,6 +104,8 @@ class BlueGreenPlan:
     ready: int | None
     terminate: int | None
     continued_after: float | None
+    failing: tuple[tuple[str, str], ...] = ()
+    calm: bool = False
     scaled: bool = False
     leaving: tuple[tuple[str, float], ...] = ()
     attached: bool = False

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from typing import Any, cast
 
 from aws_lambda_powertools import Logger
@@ -18,6 +16,8 @@ from tests.sim.balancers import SimTargetGroup, SimTerminations
 from tests.sim.boxes import Boxes
 from tests.sim.chance import Chance
 from tests.sim.copies import SimCopies
+from tests.sim.earlier import leave_behind
+from tests.sim.events import Events, module_of
 from tests.sim.hosts import SimFleet, SimHost
 from tests.sim.liveness import Liveness
 from tests.sim.ports import CALL_LASTS, EXPECTED, EXPECTED_LATE, UNFENCED, FaultyPort, Invocation, Superseded
@@ -30,10 +30,7 @@ from tests.unit.functions.machine import Execution, Json, Killed, StepError, Wal
 from tests.unit.functions.scaling_groups import GROUP_ID, put_hooks
 from tests.unit.functions.world import START, Account
 
-from tidegate.appspec import compile_server_appspec
-from tidegate.model.names import revision_key
 from tidegate.runtime import step
-from tidegate.store.table import Put, Update
 
 SWEPT_EVERY = 300
 MOST_NESTED = 3
@@ -59,18 +56,6 @@ _LOGGER = cast(Logger, _Silence())
 def never() -> bool:
     """For waits that only the time ends."""
     return False
-
-
-@cache
-def module_of(function: str) -> Any:
-    """The module of a function by its name in the template."""
-    folder = re.sub(r"(?<!^)(?=[A-Z])", "_", function.removesuffix("Function")).lower()
-    return importlib.import_module(f"functions.{folder}.app")
-
-
-def location_of(key: str) -> dict[str, Any]:
-    """A revision's location."""
-    return {"revisionType": "S3", "s3Location": {"bucket": "releases", "key": key, "bundleType": "zip"}}
 
 
 class SimWorld(Account):
@@ -102,8 +87,11 @@ class SimWorld(Account):
         self.greens = frozenset(greens)
         fleet = {plan.target_id: "green" if plan.target_id in self.greens else "demo" for plan in scenario.hosts}
         hosts = {plan.node_id: _host(plan, fleet[plan.target_id]) for plan in scenario.hosts}
+        for target_id, stage in scenario.blue_green.failing if scenario.blue_green else ():
+            hosts[target_id].fails_stages = frozenset({stage})
         super().__init__(hosts, **scenario.env)
-        self.watch, self.liveness = Watch(self), Liveness(self)
+        self.watch, self.liveness, self.events = Watch(self), Liveness(self), Events(self)
+        self.fleet.ended = self.events.command_ended
         self.scaling = SimScaling(self, scenario.scaling) if scenario.scaling else None
         self.boxes = Boxes(self)
         self.group_id = GROUP_ID if self.scaling else "group-1"
@@ -116,7 +104,7 @@ class SimWorld(Account):
             self.copies = self.ports["scaling_groups"] = SimCopies(self, scenario.blue_green, self.scaling)
         self.bundles.appspecs = dict.fromkeys(("v0.zip", "v1.zip", "v2.zip", "v3.zip"), self.bundles.appspecs["v1.zip"])
         self.balancer = SimTargetGroup(self)
-        self._known_health()
+        leave_behind(self)
         self.table.watch = self.watch
         self.table.checks_readers = scenario.seed % READERS_CHECKED == 0
         self.alarms = SimAlarms(self)
@@ -157,38 +145,6 @@ class SimWorld(Account):
         while shard := items.get((pk, f"LEDGER#{len(shards):04d}")):
             shards.append(shard["cells"])
         return b"".join(shards)
-
-    def _known_health(self) -> None:
-        """What earlier deployments of the group have left."""
-        good = self.scenario.last_good
-        revisions = {"current": revision_key(location_of("v0.zip")), "old": "0" * 40}
-        puts = []
-        for plan in self.scenario.hosts:
-            if plan.health == "never":
-                continue
-            item = {
-                "PK": f"GROUP#{self.group_id}",
-                "SK": f"HOST#{plan.target_id}",
-                "deploymentId": "d-000000000",
-                "time": START - 9,
-            }
-            revision = {"revisionKey": revisions[plan.health]} if plan.health in revisions else {}
-            puts.append(Put({**item, "healthy": plan.health != "unhealthy", **revision}))
-        if puts:
-            self.table.write_many(puts)
-        if good:
-            spec = compile_server_appspec(str(self.bundles.appspecs[good]), os=None).to_json()
-            before = {"PK": "DEP#d-000000000", "SK": "DEP", "deploymentId": "d-000000000", "status": "Succeeded"}
-            before["createTime"] = START - 9
-            self.table.write_many([Put({**before, "appspec": json.dumps(spec), "hookSeconds": {}})])
-            self.table.courses.clear()  # it is over and done with
-            last = {
-                "deploymentId": "d-000000000",
-                "location": location_of(good),
-                "revisionKey": revision_key(location_of(good)),
-            }
-            kept = {"lastGood": {**last, "fileExistsBehavior": "DISALLOW"}, "targetRevision": location_of(good)}
-            self.table.write(Update(("APP#shop", "GROUP#prod"), set=kept))
 
     # --- time
 
@@ -438,43 +394,6 @@ class SimWorld(Account):
             self.tell(f"  killed after {name}")
             raise Killed(f"killed after {name}")
         return answer
-
-    # --- events
-
-    def _ended(self, command_id: str, target_id: str) -> None:
-        sent = self.send_event(lambda: self.deliver(command_id, target_id), f"{command_id} {target_id}")
-        self.liveness.command_ended(command_id, target_id, lost=not sent)
-
-    def send_event(self, arrive: Callable[[], None], what: str) -> bool:
-        """Let an event arrive, unless it is lost; whether it is on its way."""
-        if self.chance.happens("event lost"):
-            self.tell(f"event lost: {what}")
-            return False
-        late = self.chance.happens("event late")
-        after = late.expovariate(1 / 60) if late else 0.5
-        self.clock.at(self.now + after, arrive)
-        if double := self.chance.happens("event doubled"):
-            self.clock.at(self.now + after + double.expovariate(1 / 20), arrive)
-        return True
-
-    def deliver(self, command_id: str, target_id: str, tries: int = 5) -> None:
-        detail = {"command-id": command_id, "instance-id": target_id, "status": "Success"}
-        self.deliver_event({"source": "aws.ssm", "detail": detail}, tries)
-
-    def deliver_event(self, body: Json, tries: int = 5) -> None:
-        """An event, through the queue; what WakeDeployment gives back, or dies of, comes again."""
-        record = {"messageId": "m-1", "body": json.dumps(body)}
-        self.current.append(Invocation("WakeDeploymentFunction", self.now))
-        try:
-            again = module_of("WakeDeploymentFunction").run({"Records": [record]}, self.runtime)["batchItemFailures"]
-        except (Killed, *EXPECTED):
-            again = [record]
-        except Exception as error:
-            raise Violation(f"WakeDeployment raised {type(error).__name__}: {error}") from error
-        finally:
-            self.current.pop()
-        if again and tries > 1:
-            self.clock.at(self.now + 30, lambda: self.deliver_event(body, tries - 1))
 
 
 def _host(plan: HostPlan, fleet: str) -> SimHost:
