@@ -48,7 +48,8 @@ def run(state: State, runtime: Runtime) -> State:
     asked_to_end = None if loaded.ledger.closing else heard.closing or lost
     rules = runtime.settings.rules(deployment)
     flights = to_look_at(loaded.ledger, signal.changed, state["pass"], rules, now)
-    roster = runtime.ledgers.roster(deployment_id) if loaded.ledger.flights else Roster()
+    ledger = loaded.ledger
+    roster = runtime.ledgers.roster(deployment_id, ledger.roster) if ledger.flights else Roster()
     on_hosts = [flight for flight in flights if loaded.ledger.stage(flight).kind.on_host]
     seen = sightings(on_hosts, roster, deployment_id, runtime)
     seen = without_the_terminated(seen, on_hosts, roster, rules, now, runtime)

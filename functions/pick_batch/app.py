@@ -31,7 +31,7 @@ def run(state: State, runtime: Runtime) -> State:
         raise LedgerGoneError(deployment_id)
     batch = pick(loaded.ledger, runtime.settings.rules(deployment), now)
     if batch.decision is not None:
-        roster = runtime.ledgers.roster(deployment_id)
+        roster = runtime.ledgers.roster(deployment_id, loaded.ledger.roster)
         if not loaded.ledger.current.only_ends:  # for targets that are only ended, everything has been shown
             rows = started_rows(batch.positions, loaded.ledger, roster, deployment, runtime)
             runtime.targets.show(deployment_id, rows, now)

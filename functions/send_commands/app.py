@@ -34,7 +34,7 @@ def run(state: State, runtime: Runtime) -> State:
     loaded = runtime.ledgers.load(deployment_id)
     if loaded is None or not any(flight.unsent for flight in loaded.ledger.flights):
         return state
-    roster = runtime.ledgers.roster(deployment_id)
+    roster = runtime.ledgers.roster(deployment_id, loaded.ledger.roster)
     ledger, decisions = send_all(deployment, loaded.ledger, roster, runtime)
     fresh = [f for f in commands_of(ledger.flights) if f not in loaded.ledger.flights]
     runtime.commands.record(deployment_id, fresh)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tidegate.store.rosters import stored_members
+
 if TYPE_CHECKING:
     from tests.sim.world import SimWorld
 
@@ -89,7 +91,8 @@ class Story:
     def of(cls, world: SimWorld, deployment_id: str) -> Story:
         """The story of a deployment whose fleet has just been selected."""
         item = world.deployment(deployment_id)
-        members = [m for shard in world.table.query(f"DEP#{deployment_id}", "ROSTER#").items for m in shard["members"]]
+        pk = f"DEP#{deployment_id}"
+        members = stored_members(world.table, pk, world.table.items[pk, "LEDGER"].get("roster", ""))
         fleet = [member[0] for member in members]
         rows = world.noted_health()
         for name, since in world.boxes.registered.items():

@@ -14,6 +14,7 @@ from tidegate.model.ledger import Closing, Flight, Ledger, Member, Purpose, Rost
 from tidegate.store.errors import StaleGenerationError
 from tidegate.store.ledgers import Ledgers, Loaded, StaleLedgerError, number_decisions, pack, unpack
 from tidegate.store.memory import MemoryTable
+from tidegate.store.rosters import stored_members
 from tidegate.store.table import Put, Table, Update
 
 DEP = ("DEP#d-1", "DEP")
@@ -92,7 +93,9 @@ def test_shards_come_back_as_one(table: Table, size: int) -> None:
 def test_every_ledger_comes_back_as_it_was(ledger: Ledger) -> None:
     store = Ledgers(MemoryTable())
     store.create("d-1", ledger, Roster(), 1, [])
-    assert store.load("d-1") == Loaded(ledger, 1)
+    loaded = store.load("d-1")
+    assert loaded is not None
+    assert loaded == Loaded(replace(ledger, roster=loaded.ledger.roster), 1)
 
 
 def test_every_field_survives_both_twins(table: Table) -> None:
@@ -101,7 +104,9 @@ def test_every_field_survives_both_twins(table: Table) -> None:
     ledger = Ledger(b"\x00\x01\xff", 2, (flight,), closing, 4, 0, 1764000003.75, settled=True)
     store = live(table)
     store.create("d-1", ledger, Roster(), 1, [])
-    assert store.load("d-1") == Loaded(ledger, 1)
+    loaded = store.load("d-1")
+    assert loaded is not None
+    assert loaded == Loaded(replace(ledger, roster=loaded.ledger.roster), 1)
 
 
 def test_a_fleet_is_resolved_once(table: Table) -> None:
@@ -119,8 +124,34 @@ def test_of_two_that_resolve_at_once_one_counts(table: Table) -> None:
         def __getattribute__(self, name: str):  # type: ignore[no-untyped-def]
             return (lambda _key: None) if name == "get" else getattr(table, name)
 
-    Ledgers(Behind()).create("d-1", Ledger(bytes(7), 5), Roster(), 1, [])
+    Ledgers(Behind()).create("d-1", Ledger(bytes(7), 5), roster(7), 1, [])
     assert store.load("d-1") == first
+    assert store.roster("d-1", first.ledger.roster) == roster(3)
+    assert stored_members(table, DEP[0], first.ledger.roster) == [[f"i-{n:05d}", n % 3 > 0] for n in range(3)]
+
+
+def test_the_ledger_keeps_naming_its_roster(table: Table) -> None:
+    store, before = created(table)
+    assert before.ledger.roster
+    store.commit("d-1", 1, before, before.ledger.moved([0], Outcome.IN_FLIGHT), [WHY], 1.0)
+    after = store.load("d-1")
+    assert after is not None
+    assert after.ledger.roster == before.ledger.roster
+
+
+def test_another_fleet_has_another_key(table: Table) -> None:
+    store, first = created(table)
+    assert store.roster("d-1", first.ledger.roster) == roster(3)
+    other = replace(first.ledger, roster="another")
+    assert store.roster("d-1", other.roster).members == ()
+
+
+def test_a_roster_of_a_release_that_knew_no_keys_is_read(table: Table) -> None:
+    store = live(table)
+    for number, members in enumerate([[["i-1", True], ["i-2", False]], [["box", True, ["mi-1"], "0123456789"]]]):
+        table.write(Put({"PK": DEP[0], "SK": f"ROSTER#{number:04d}", "members": members}))
+    expected = Member("i-1"), Member("i-2", False), Member("box", True, ("mi-1",), "0123456789")
+    assert store.roster("d-1", "").members == expected
 
 
 def test_a_commit_is_what_the_next_load_returns(table: Table) -> None:

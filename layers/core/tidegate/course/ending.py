@@ -112,7 +112,7 @@ def _settled(
     """
     pending, lost = ledger.positions(Outcome.PENDING), ledger.positions(Outcome.IN_FLIGHT)
     settled = ledger.moved([*pending, *_half_way(ledger)], Outcome.SKIPPED).moved(lost, Outcome.FAILED)
-    roster = runtime.ledgers.roster(deployment_id)
+    roster = runtime.ledgers.roster(deployment_id, ledger.roster)
     positions = [*settled.positions(Outcome.SKIPPED), *lost]
     several = len(ledger.way) > 1 or len(ledger.current.stages) > 1
     known = runtime.targets.events(deployment_id, roster.ids(positions)) if several else {}
@@ -156,7 +156,7 @@ def _forget_current(deployment: Mapping[str, Any], ledger: Ledger, runtime: Runt
         last_good = runtime.groups.of_deployment(deployment).get("lastGood") or {}
     except DeploymentGroupNotFoundError:
         return
-    ids = runtime.ledgers.roster(deployment["deploymentId"]).ids(failed)
+    ids = runtime.ledgers.roster(deployment["deploymentId"], ledger.roster).ids(failed)
     current = {last_good.get("revisionKey", ""), deployment["revisionKey"]}
     runtime.targets.forget_revisions(deployment["deploymentGroupId"], ids, current)
 

@@ -45,7 +45,8 @@ def blue_green_plan(deployment: Deployment, group: Mapping[str, Any], runtime: R
 def traffic_back_plan(deployment: Deployment, runtime: Runtime) -> Plan:
     """The plan of a rollback: over the fleets of the deployment that is rolled back, as far as they still exist."""
     failed = deployment["trafficBackOf"]
-    loaded, roster = runtime.ledgers.load(failed) or Loaded.nothing(), runtime.ledgers.roster(failed)
+    loaded = runtime.ledgers.load(failed) or Loaded.nothing()
+    roster = runtime.ledgers.roster(failed, loaded.ledger.roster)
     originals = [member.target_id for member in roster.members if member.label == BLUE]
     left = runtime.terminations.left(originals)
     gone = [each for each in originals if each not in left]

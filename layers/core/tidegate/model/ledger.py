@@ -90,6 +90,7 @@ class Ledger:
     leg_since : epoch seconds from which that leg's wait counts
     leg_open : the leg's wait is over, if it had one
     silent : no instance's SSM agent has answered yet, nor was one refused for another reason
+    roster : names the roster whose order the cells have
     """
 
     cells: bytes
@@ -105,6 +106,7 @@ class Ledger:
     leg_since: float = 0.0
     leg_open: bool = False
     silent: bool = False
+    roster: str = ""
 
     @property
     def way(self) -> tuple[Leg, ...]:

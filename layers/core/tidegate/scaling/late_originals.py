@@ -14,6 +14,7 @@ from tidegate.gateways.service_roles import ServiceRoleError
 from tidegate.model.balancers import from_items
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.group_copy import attached_to
+from tidegate.store.ledgers import Loaded
 
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime
@@ -41,7 +42,7 @@ def take_late_originals_out(deployment: Mapping[str, Any], runtime: Runtime) -> 
             if group is None:
                 continue
             if known is None:
-                known = {member.target_id for member in runtime.ledgers.roster(deployment["deploymentId"]).members}
+                known = _fleet(deployment["deploymentId"], runtime)
             runtime.scaling_groups.detach(name, attached_to(group, balancers))
             if late := [each["InstanceId"] for each in group["Instances"] if each["InstanceId"] not in known]:
                 runtime.balancers.block(balancers, late)
@@ -50,3 +51,8 @@ def take_late_originals_out(deployment: Mapping[str, Any], runtime: Runtime) -> 
             remedy = f"Detach the Auto Scaling group {name} from the load balancers by hand: it has the old revision."
             first = first or FleetFault(code, f"{fault} {remedy}")
     return first
+
+
+def _fleet(deployment_id: str, runtime: Runtime) -> set[str]:
+    ledger = (runtime.ledgers.load(deployment_id) or Loaded.nothing()).ledger
+    return {member.target_id for member in runtime.ledgers.roster(deployment_id, ledger.roster).members}

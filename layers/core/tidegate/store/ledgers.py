@@ -1,4 +1,4 @@
-"""The ledger and roster of a deployment, and the one write a pass ends with."""
+"""The ledger of a deployment, and the one write a pass ends with."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any
 from tidegate.model import legs
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import TERMINATION_WAIT_STARTED
-from tidegate.model.ledger import Closing, Flight, Ledger, Member, Purpose, Roster
+from tidegate.model.ledger import Closing, Flight, Ledger, Purpose, Roster
 from tidegate.store.deployment_items import LIVE_STATUSES, still_live
 from tidegate.store.errors import ConditionFailedError, ConflictError, StaleGenerationError
+from tidegate.store.rosters import SHARD, read_roster, roster_items
 from tidegate.store.table import Absent, All, Check, Equals, OneOf, Put, Table, Update, Write
 from tidegate.store.values import packed, unpacked
-
-SHARD = 1000  # targets a shard: a byte each in the ledger, an id each in the roster
 
 
 class StaleLedgerError(ConflictError):
@@ -52,13 +51,10 @@ class Ledgers:
         pk = f"DEP#{deployment_id}"
         if self._table.get((pk, "LEDGER")) is not None:
             return
-        members = [_kept(member) for member in roster.members]
-        self._table.write_many(
-            [
-                Put({"PK": pk, "SK": f"ROSTER#{i // SHARD:04d}", "members": members[i : i + SHARD]})
-                for i in _starts(members)
-            ]
-        )
+        key, shards = roster_items(pk, roster)
+        if shards:
+            self._table.write_many(shards)
+        ledger = replace(ledger, roster=key)
         head = Put({"PK": pk, "SK": "LEDGER", "version": 1, **_head(ledger)}, Absent())
         try:
             self._table.write(head, *_shards(pk, ledger.cells, None), *writes)
@@ -78,11 +74,9 @@ class Ledgers:
                 cells += item["cells"]
         return None if head is None else Loaded(_ledger(head, bytes(cells)), head["version"])
 
-    def roster(self, deployment_id: str) -> Roster:
-        """The fleet in ledger order."""
-        shards = self._table.query(f"DEP#{deployment_id}", "ROSTER#").items
-        members = [each for shard in shards for each in shard["members"]]
-        return Roster(tuple([_plain_member(*each) if len(each) == 2 else _member(*each) for each in members]))
+    def roster(self, deployment_id: str, key: str = "") -> Roster:
+        """The fleet in ledger order; ``key`` is the ledger's ``roster``."""
+        return read_roster(self._table, f"DEP#{deployment_id}", key)
 
     def commit(
         self,
@@ -219,36 +213,12 @@ def unpack(text: str) -> tuple[int, ...]:
     return tuple(result)
 
 
-def _kept(member: Member) -> list[Any]:
-    """A member as the roster holds it: two elements, two more for an on-premises instance, five with a label."""
-    kept: list[Any] = [member.target_id, member.opted_in]
-    if member.label:
-        return [*kept, None, "", member.label]  # no balancer takes an on-premises instance, so none has a label
-    return kept if member.nodes is None else [*kept, list(member.nodes), member.suffix]
-
-
-def _member(
-    target_id: str, opted_in: bool, nodes: list[str] | None = None, suffix: str = "", label: str = ""
-) -> Member:
-    return Member(target_id, opted_in, None if nodes is None else tuple(nodes), suffix, label)
-
-
-@lru_cache(maxsize=1 << 14)
-def _plain_member(target_id: str, opted_in: bool) -> Member:
-    """A member without more; each pass reads the same ones again, in a process that stays."""
-    return Member(target_id, opted_in)
-
-
 def _progress(before: Ledger, after: Ledger) -> dict[str, Any]:
     """What the deployment's record says of the waits of a blue/green deployment, where that changes."""
     found: dict[str, Any] = {"status": after.status} if after.status != before.status else {}
     if after.current.only_ends and not before.current.only_ends:  # a wait of no time has begun too
         found[TERMINATION_WAIT_STARTED] = True
     return found
-
-
-def _starts(items: Sequence[object]) -> range:
-    return range(0, len(items), SHARD)
 
 
 def _shards(pk: str, cells: bytes, before: bytes | None) -> list[Put]:
@@ -267,6 +237,7 @@ def _head(ledger: Ledger) -> dict[str, Any]:
         "decisions": ledger.decisions,
         "changedAt": ledger.changed_at,
         "settled": ledger.settled,
+        **({"roster": ledger.roster} if ledger.roster else {}),
         "legs": [legs.to_item(each) for each in ledger.legs],
         "leg": ledger.leg,
         "legSince": ledger.leg_since,
@@ -321,6 +292,7 @@ def _ledger(head: Mapping[str, Any], cells: bytes) -> Ledger:
         decisions=head["decisions"],
         changed_at=head["changedAt"],
         settled=head["settled"],
+        roster=head.get("roster", ""),
         # A ledger of the previous release has one leg and does not say so.
         legs=_way(packed(head.get("legs", []))),
         leg=head.get("leg", 0),

@@ -14,6 +14,7 @@ from tidegate.api.rules.common import check_batch, check_deployment_id
 from tidegate.api.services import Call
 from tidegate.model.deployment import IN_PLACE_EVENTS
 from tidegate.model.names import on_premises_arn, on_premises_name, shift_target_id
+from tidegate.store.rosters import stored_members
 from tidegate.store.table import Item
 
 Given = Mapping[str, Any]
@@ -118,8 +119,9 @@ def _started(call: Call, deployment: Item) -> dict[str, Sequence[Any]]:
 
 def members_of(call: Call, deployment: Item) -> list[Sequence[Any]]:
     """The deployment's targets as its roster has them, none while they are not yet known."""
-    shards = call.services.table.query(f"DEP#{deployment['deploymentId']}", "ROSTER#").items
-    return [member for shard in shards for member in shard["members"]]
+    table, pk = call.services.table, f"DEP#{deployment['deploymentId']}"
+    head = table.get((pk, "LEDGER")) or {}
+    return stored_members(table, pk, head.get("roster", ""))
 
 
 def _read(call: Call, deployment_id: str, names: Sequence[str]) -> list[dict[str, Any]]:
