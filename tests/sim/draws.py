@@ -57,6 +57,7 @@ def draw(seed: int, hosts: int = 20) -> Scenario:
     env = {
         "TIDEGATE_PROVISIONING_SECONDS": "900",
         "TIDEGATE_PASSES_PER_EXECUTION": str(dice.choice((3, *[10] * 2, *[200] * 7))),
+        "TIDEGATE_HEARTBEAT_FLOOR_SECONDS": random.Random(f"pace {seed}").choice(("10", "20", "60")),
         "TIDEGATE_HEARTBEAT_SECONDS": str(dice.choice((60, 300, 300))),
         "TIDEGATE_MAX_INSTANCES": str(max(1000, hosts)),
     }

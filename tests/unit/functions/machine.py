@@ -28,6 +28,7 @@ KNOWN = {
 }
 MOST_STATES = 4000
 _JSON = json.JSONEncoder(allow_nan=False)
+_CHECKED: dict[int, Json] = {}
 _PARTS: dict[int, tuple[Json, list[tuple[str, Any, bool, bool]]]] = {}
 _AS_THEY_ARE = {str, int, bool, type(None)}  # JSON leaves them alone
 _FUNCTION, _NAME = re.compile(r"\$\{(\w+)Arn\}"), re.compile(r"\$\.(\w+)")
@@ -108,6 +109,7 @@ class Execution:
 
     def walk(self) -> Walk:
         """From the first state to the end, pause by pause."""
+        check_known(self.definition)
         name: str | None = self.definition["StartAt"]
         try:
             while name is not None and self.status == "RUNNING":
@@ -123,8 +125,6 @@ class Execution:
             self.status = "SUCCEEDED" if self.status == "RUNNING" else self.status  # or it was aborted
 
     def _step(self, name: str, state: Json) -> Walk:
-        unknown = set(state) - KNOWN[state["Type"]]
-        assert not unknown, f"{name}: {unknown}"
         if state["Type"] == "Succeed":
             return None
         if state["Type"] == "Choice":
@@ -136,7 +136,6 @@ class Execution:
 
     def _chosen(self, state: Json) -> str:
         for rule in state["Choices"]:
-            assert set(rule) == {"Variable", "StringEquals", "Next"}
             if self._path(rule["Variable"]) == rule["StringEquals"]:
                 return str(rule["Next"])
         return str(state["Default"])
@@ -181,7 +180,6 @@ class Execution:
         raise error
 
     def _attempt(self, name: str, state: Json) -> Walk:
-        assert state["Resource"] in (SYNC, TOKEN), name
         self.token = f"token-{self.name}-{len(self.path)}-{len(self.retries)}"
         parameters = self._resolved(state["Parameters"])
         function = _function(parameters["FunctionName"])
@@ -189,7 +187,6 @@ class Execution:
         payload = marshal.loads(marshal.dumps(parameters["Payload"]))
         result = _through_json(self.world.invoke(function, payload))
         if state["Resource"] == SYNC:
-            assert state.get("OutputPath", "$.Payload") == "$.Payload"
             return dict(result)
         deadline = self.world.now + self._path(state["HeartbeatSecondsPath"])
         token = self.token
@@ -214,6 +211,21 @@ class Execution:
         if name not in self.state:
             raise StepError("States.Runtime", f"{path} is not in {self.state}")
         return self.state[name]
+
+
+def check_known(definition: Json) -> None:
+    """Refuse a machine that uses what this interpreter does not know; each machine is looked at once."""
+    if _CHECKED.get(id(definition)) is definition:
+        return
+    for name, state in definition["States"].items():
+        unknown = set(state) - KNOWN[state["Type"]]
+        assert not unknown, f"{name}: {unknown}"
+        for rule in state.get("Choices", ()):
+            assert set(rule) == {"Variable", "StringEquals", "Next"}, f"{name}: {rule}"
+        if state["Type"] == "Task":
+            assert state["Resource"] in (SYNC, TOKEN), f"{name}: {state['Resource']}"
+            assert state.get("OutputPath", "$.Payload") == "$.Payload", f"{name}: {state['OutputPath']}"
+    _CHECKED[id(definition)] = definition
 
 
 @cache
