@@ -31,6 +31,7 @@ from tests.unit.functions.scaling_groups import GROUP_ID, put_hooks
 from tests.unit.functions.world import START, Account
 
 from tidegate.runtime import step
+from tidegate.store.ledgers import Ledgers
 
 SWEPT_EVERY = 300
 MOST_NESTED = 3
@@ -111,6 +112,8 @@ class SimWorld(Account):
         self.terminations = SimTerminations(self)
         self.ports |= {"terminations": self.terminations, "balancers": self.balancer}
         self.runtime = self._runtime(lambda name, port: FaultyPort(self, name, port))
+        # A function that goes on after its death makes the calls that it made before: nothing may be known meanwhile.
+        vars(self.runtime)["ledgers"] = Ledgers(self.runtime.table, rosters_kept=0)
         self.runtime.clock = lambda: self._known_or(lambda: self.now)
         self.runtime.new_deployment_id = lambda: self._known_or(lambda: next(self.ids))  # type: ignore[method-assign]
         self.users = Users(self)

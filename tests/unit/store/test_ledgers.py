@@ -15,7 +15,7 @@ from tidegate.store.errors import StaleGenerationError
 from tidegate.store.ledgers import Ledgers, Loaded, StaleLedgerError, number_decisions, pack, unpack
 from tidegate.store.memory import MemoryTable
 from tidegate.store.rosters import stored_members
-from tidegate.store.table import Put, Table, Update
+from tidegate.store.table import Delete, Put, Table, Update
 
 DEP = ("DEP#d-1", "DEP")
 WHY = Decision("Batch", "BATCH", "Two went.", {"chosen": 2})
@@ -234,3 +234,20 @@ def test_positions_survive_being_packed(positions: list[int]) -> None:
 
 def test_a_full_command_is_packed_small() -> None:
     assert pack(range(100, 150)) == "100-149"
+
+
+def test_a_roster_is_read_once(table: Table) -> None:
+    store, first = created(table)
+    assert store.roster("d-1", first.ledger.roster) == roster(3)
+    table.write(*[Delete((item["PK"], item["SK"])) for item in table.query(DEP[0], "ROSTER#").items])
+    assert store.roster("d-1", first.ledger.roster) == roster(3)
+    assert Ledgers(table).roster("d-1", first.ledger.roster).members == ()
+
+
+def test_of_many_rosters_those_read_last_are_kept(table: Table) -> None:
+    _, first = created(table)
+    store = Ledgers(table, rosters_kept=1)
+    assert store.roster("d-1", first.ledger.roster) == roster(3)
+    assert store.roster("d-1", "another").members == ()
+    table.write(*[Delete((item["PK"], item["SK"])) for item in table.query(DEP[0], "ROSTER#").items])
+    assert store.roster("d-1", first.ledger.roster).members == ()

@@ -36,10 +36,17 @@ class Loaded:
 
 
 class Ledgers:
-    """Reads and commits ledgers; one writer at a time, by version."""
+    """Reads and commits ledgers; one writer at a time, by version.
 
-    def __init__(self, table: Table) -> None:
+    Parameters
+    ----------
+    rosters_kept : how many rosters are kept once they were read; they never change
+    """
+
+    def __init__(self, table: Table, *, rosters_kept: int = 8) -> None:
         self._table = table
+        self._most_rosters = rosters_kept
+        self._rosters: dict[str, Roster] = {}  # by key
 
     def create(
         self, deployment_id: str, ledger: Ledger, roster: Roster, generation: int, writes: Sequence[Write]
@@ -76,7 +83,14 @@ class Ledgers:
 
     def roster(self, deployment_id: str, key: str = "") -> Roster:
         """The fleet in ledger order; ``key`` is the ledger's ``roster``."""
-        return read_roster(self._table, f"DEP#{deployment_id}", key)
+        found = self._rosters.get(key)
+        if found is None:
+            found = read_roster(self._table, f"DEP#{deployment_id}", key)
+            if key and self._most_rosters:
+                while len(self._rosters) >= self._most_rosters:
+                    del self._rosters[next(iter(self._rosters))]
+                self._rosters[key] = found
+        return found
 
     def commit(
         self,

@@ -2,7 +2,7 @@
 
 The key is made from the content. So two steps that resolve one deployment's fleet at once, and find different ones, do
 not write over each other's: the ledger that counts goes with the roster that it was made with (decision 025). And what
-was read under a key need not be read again by the next pass in the same process.
+was read under a key need not be read again.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from tidegate.model.ledger import Member, Roster
 from tidegate.store.table import Put, Table
 
 SHARD: Final = 1000  # targets a shard: a byte each in the ledger, an id each in the roster
-_MOST_KEPT: Final = 8
-_kept: dict[str, Roster] = {}  # what was read last, by key
 
 
 def roster_items(pk: str, roster: Roster) -> tuple[str, list[Put]]:
@@ -42,19 +40,8 @@ def stored_members(table: Table, pk: str, key: str) -> list[Sequence[Any]]:
 
 def read_roster(table: Table, pk: str, key: str) -> Roster:
     """The roster under a key."""
-    found = _kept.get(key) if key else None
-    if found is None:
-        members = stored_members(table, pk, key)
-        found = Roster(tuple([_plain_member(*each) if len(each) == 2 else _member(*each) for each in members]))
-        if key:
-            _keep(key, found)
-    return found
-
-
-def _keep(key: str, roster: Roster) -> None:
-    while len(_kept) >= _MOST_KEPT:
-        _kept.pop(next(iter(_kept)), None)
-    _kept[key] = roster
+    members = stored_members(table, pk, key)
+    return Roster(tuple([_plain_member(*each) if len(each) == 2 else _member(*each) for each in members]))
 
 
 def _stored(member: Member) -> list[Any]:
