@@ -18,6 +18,7 @@ from tests.unit.functions.machine import Json
 from tests.unit.functions.world import Account
 
 from tidegate.runtime import Runtime, step
+from tidegate.store.ledgers import Ledgers
 from tidegate.store.table import Key
 from tidegate.store.values import packed
 
@@ -187,6 +188,8 @@ class Stage:
         self.world: Hashable = None
         self._ran: dict[tuple[Any, ...], Ran] = {}
         account.wrap(lambda _name, port: SteppedPort(self, port))
+        # A function makes the calls that it made before, again and again: nothing may be known meanwhile.
+        vars(account.runtime)["ledgers"] = Ledgers(account.runtime.table, rosters_kept=0)
 
     def run(self, items: Mapping[Key, Any], task: Task, world: Hashable = None) -> Ran:
         """Let a function make its next call on a table, with all that it does until the one after it.
