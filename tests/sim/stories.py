@@ -91,8 +91,7 @@ class Story:
     def of(cls, world: SimWorld, deployment_id: str) -> Story:
         """The story of a deployment whose fleet has just been selected."""
         item = world.deployment(deployment_id)
-        pk = f"DEP#{deployment_id}"
-        members = stored_members(world.table, pk, world.table.items[pk, "LEDGER"].get("roster", ""))
+        members = stored_members(world.table, f"DEP#{deployment_id}")
         fleet = [member[0] for member in members]
         rows = world.noted_health()
         for name, since in world.boxes.registered.items():

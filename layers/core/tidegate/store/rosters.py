@@ -29,18 +29,17 @@ def roster_items(pk: str, roster: Roster) -> tuple[str, list[Put]]:
     ]
 
 
-def stored_members(table: Table, pk: str, key: str) -> list[Sequence[Any]]:
-    """The members as they are stored; ``key`` is the ledger's ``roster``.
-
-    It is empty where there is no ledger (a deployment to Lambda or Amazon ECS), and in a ledger of the release before,
-    which knew no keys: then there is no other roster.
-    """
-    return [member for shard in table.query(pk, f"ROSTER#{key}").items for member in shard["members"]]
+def stored_members(table: Table, pk: str) -> list[Sequence[Any]]:
+    """The members of a deployment as they are stored, in one query; none where the fleet is not known yet."""
+    items = table.query(pk, between=("LEDGER", "ROSTER~")).items
+    # No ledger has a deployment to Lambda or Amazon ECS, no key a ledger of the release before: it has one roster.
+    key = next((item.get("roster", "") for item in items if item["SK"] == "LEDGER"), "")
+    return [member for item in items if item["SK"].startswith(f"ROSTER#{key}") for member in item["members"]]
 
 
 def read_roster(table: Table, pk: str, key: str) -> Roster:
-    """The roster under a key."""
-    members = stored_members(table, pk, key)
+    """The roster under a key; without one, what the release before has written, which knew no keys."""
+    members = [member for shard in table.query(pk, f"ROSTER#{key}").items for member in shard["members"]]
     return Roster(tuple([_plain_member(*each) if len(each) == 2 else _member(*each) for each in members]))
 
 

@@ -175,4 +175,7 @@ def test_a_signal_ends_the_script_that_runs(machine, number):
 
     assert process.returncode == 128 + number
     assert "interrupted; the script that ran was ended" in err
-    assert ended(int(machine.heard()[0]))
+    script, deadline = int(machine.heard()[0]), time.monotonic() + 20
+    while not ended(script) and time.monotonic() < deadline:
+        time.sleep(0.02)  # who is killed may still be on its way out, on a busy machine
+    assert ended(script)

@@ -119,9 +119,7 @@ def _started(call: Call, deployment: Item) -> dict[str, Sequence[Any]]:
 
 def members_of(call: Call, deployment: Item) -> list[Sequence[Any]]:
     """The deployment's targets as its roster has them, none while they are not yet known."""
-    table, pk = call.services.table, f"DEP#{deployment['deploymentId']}"
-    head = table.get((pk, "LEDGER")) or {}
-    return stored_members(table, pk, head.get("roster", ""))
+    return stored_members(call.services.table, f"DEP#{deployment['deploymentId']}")
 
 
 def _read(call: Call, deployment_id: str, names: Sequence[str]) -> list[dict[str, Any]]:
