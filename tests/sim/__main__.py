@@ -57,6 +57,7 @@ def _all(seeds: range, hosts: int, jobs: int) -> Iterable[Played]:
     # Small shares, so that no processor is without work at the end.
     size = max(1, min(25, len(seeds) // (8 * jobs), MOST_HOSTS_A_SHARE // hosts))
     shares = [seeds[i : i + size] for i in range(0, len(seeds), size)]
+    play_seed(seeds.start, 1)  # what is imported late is imported once, not by each process
     gc.collect()
     gc.freeze()  # what is imported stays; processes that are forked share it
     if jobs <= 1 or len(seeds) <= 1:
