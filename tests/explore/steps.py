@@ -12,9 +12,10 @@ from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tests.unit.functions.machine import Json
+from tests.unit.functions.silence import SILENT
 from tests.unit.functions.world import Account
 
 from tidegate.runtime import Runtime, step
@@ -23,7 +24,7 @@ from tidegate.store.table import Key
 from tidegate.store.values import packed
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger
+    pass
 
 #: Parts of the table that only one of the functions ever touches: between calls to these, no order needs to be tried.
 PRIVATE = ("ROSTER#", "TARGET#", "HOST#", "CMD")
@@ -249,12 +250,4 @@ def prepared(account: Account, state: str) -> None:
 
 def handled(run: Callable[[Json, Runtime], Json]) -> Callable[[Json, Runtime], Json]:
     """A step as its handler runs it, fence and all, without its log."""
-    return lambda payload, runtime: step(cast("Logger", _Silent()), run, lambda: runtime)(payload, None)
-
-
-class _Silent:
-    def append_keys(self, **_keys: object) -> None:
-        """Nothing is logged."""
-
-    def info(self, *_args: object, **_keys: object) -> None:
-        """Nothing is logged."""
+    return lambda payload, runtime: step(SILENT, run, lambda: runtime)(payload, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.unit.functions.machine import Killed
@@ -53,7 +54,7 @@ class FaultyPort:
             current = world.current
             if current and current[-1].is_plain and throttled and world.goes_well(current[-1]):
                 return method(*args, **kwargs)
-            return world.call(name, throttled, method, args, kwargs)
+            return world.call(name, throttled, partial(method, *args, **kwargs))
 
         return call
 

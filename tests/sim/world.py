@@ -8,9 +8,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
-from aws_lambda_powertools import Logger
 from tests.sim.alarms import SimAlarms
 from tests.sim.balancers import SimTargetGroup, SimTerminations
 from tests.sim.boxes import Boxes
@@ -28,6 +27,7 @@ from tests.sim.watch import Violation, Watch, WatchedTable
 from tests.unit.functions.blue_green import STYLE as BLUE_GREEN_STYLE
 from tests.unit.functions.machine import Execution, Json, Killed, StepError, Walk
 from tests.unit.functions.scaling_groups import GROUP_ID, put_hooks
+from tests.unit.functions.silence import SILENT
 from tests.unit.functions.world import START, Account
 
 from tidegate.runtime import step
@@ -37,21 +37,6 @@ SWEPT_EVERY = 300
 MOST_NESTED = 3
 READERS_CHECKED = 5  # of so many seeds, one
 CALL_TAKES = 0.05
-
-
-class _Silence:
-    """What functions log: nobody reads it here, and a logger would cost a twentieth of the time."""
-
-    def append_keys(self, **_keys: object) -> None:
-        pass
-
-    def info(self, _message: str, **_keys: object) -> None:
-        pass
-
-    warning = error = exception = info
-
-
-_LOGGER = cast(Logger, _Silence())
 
 
 def never() -> bool:
@@ -298,7 +283,7 @@ class SimWorld(Account):
     def _handler(self, function: str) -> Callable[[Json, object], Json]:
         handler = self._handlers.get(function)
         if handler is None:
-            handler = self._handlers[function] = step(_LOGGER, module_of(function).run, lambda: self.runtime)
+            handler = self._handlers[function] = step(SILENT, module_of(function).run, lambda: self.runtime)
         return handler
 
     def _haunt(self, ghost: Invocation, payload: Json) -> None:
@@ -340,27 +325,20 @@ class SimWorld(Account):
         self.calls += 1
         return True
 
-    def call(
-        self,
-        name: str,
-        throttled: Callable[[], Exception] | None,
-        method: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def call(self, name: str, throttled: Callable[[], Exception] | None, method: Callable[[], Any]) -> Any:
         """One call of a function to the world."""
         invocation = self.current[-1] if self.current else None
         if invocation is None:
-            return self._called(name, throttled, method, args, kwargs, may_fail=True)
+            return self._called(name, throttled, method, may_fail=True)
         if invocation.replayed():
             return invocation.known_answer
         if invocation.ghost and name in UNFENCED:
             raise Killed(f"timed out before {name}")
         may_fail = invocation.ghost or self._may_fail(invocation.place)
         if not invocation.stops_at:
-            return self._called(name, throttled, method, args, kwargs, may_fail=may_fail)
+            return self._called(name, throttled, method, may_fail=may_fail)
         try:
-            answer = self._called(name, throttled, method, args, kwargs, may_fail=may_fail)
+            answer = self._called(name, throttled, method, may_fail=may_fail)
         except Exception as error:
             invocation.note(error)
             raise
@@ -370,20 +348,13 @@ class SimWorld(Account):
         return answer
 
     def _called(
-        self,
-        name: str,
-        throttled: Callable[[], Exception] | None,
-        method: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        *,
-        may_fail: bool,
+        self, name: str, throttled: Callable[[], Exception] | None, method: Callable[[], Any], *, may_fail: bool
     ) -> Any:
         self.calls += 1
         chance = self.chance
         if may_fail and throttled is not None and chance.calm():
             self.let_time_pass(CALL_LASTS)
-            return method(*args, **kwargs)
+            return method()
         slow = chance.happens("slow call")
         self.let_time_pass(slow.uniform(0.1, 30) if slow else CALL_LASTS)
         if may_fail and chance.happens("killed before a call"):
@@ -392,7 +363,7 @@ class SimWorld(Account):
         if may_fail and throttled is not None and chance.happens("throttled"):
             self.tell(f"  throttled: {name}")
             raise throttled()
-        answer = method(*args, **kwargs)
+        answer = method()
         if may_fail and chance.happens("killed after a call"):
             self.tell(f"  killed after {name}")
             raise Killed(f"killed after {name}")
