@@ -23,7 +23,7 @@ from tidegate.rollout import Observed, TargetChange, Verdict, judge, observe, to
 from tidegate.rollout.dispatch import worded
 from tidegate.rollout.projection import ended_events, merged_events, not_ended, pending_events
 from tidegate.rollout.traffic import fault_sightings, traffic_sightings
-from tidegate.runtime import SENDS, Runtime, State, kept, step
+from tidegate.runtime import SENDS, Runtime, State, kept, knows, step
 from tidegate.scaling.lifecycle_actions import keep_waiting
 from tidegate.store.errors import LedgerGoneError
 from tidegate.store.targets import TargetRow
@@ -92,7 +92,7 @@ def word_of(verdict: Verdict, state: State, runtime: Runtime) -> str:
     if runtime.may_hand_over(state):
         return "HAND_OVER"
     only_sends = verdict.kind is VerdictKind.ACT and not verdict.picks
-    return "SEND" if only_sends and state.get("machineVersion", 1) >= SENDS else verdict.kind.value
+    return "SEND" if only_sends and knows(state, SENDS) else verdict.kind.value
 
 
 def sightings(flights: list[Flight], roster: Roster, deployment_id: str, runtime: Runtime) -> dict[int, Sighting]:

@@ -18,7 +18,7 @@ from tidegate.model.group_copy import copies
 from tidegate.model.legs import events_of
 from tidegate.model.scaling import ScalingFault
 from tidegate.rollout.projection import pending_events
-from tidegate.runtime import PROVISIONS, Runtime, State, step
+from tidegate.runtime import PROVISIONS, Runtime, State, knows, step
 from tidegate.scaling.process_suspension import suspend_processes
 from tidegate.store.applications import Applications
 from tidegate.store.errors import ApplicationNotFoundError, DeploymentGroupNotFoundError
@@ -83,7 +83,7 @@ def _missing(deployment: Mapping[str, Any], error: DeploymentGroupNotFoundError,
 
 def _to_be_provisioned(state: State) -> State:
     """The replacement fleet is to be made first; the machine of an earlier release has no state for that."""
-    if state.get("machineVersion", 1) >= PROVISIONS:
+    if knows(state, PROVISIONS):
         return {**state, "verdict": "PROVISION"}
     message = "The deployment was started before Tidegate was updated and cannot copy its group; deploy again."
     return {**state, "verdict": "FINISH", "fault": {"code": ErrorCode.INTERNAL_ERROR, "message": message}}

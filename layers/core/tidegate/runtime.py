@@ -298,8 +298,12 @@ class Runtime:
         The machine of an earlier release has no state for it. What it runs into then is the end of its history, and
         the sweep finds its deployment.
         """
-        knows = state.get("machineVersion", 1) >= HANDS_OVER
-        return knows and bool(state["pass"] >= self.settings.passes_per_execution)
+        return knows(state, HANDS_OVER) and bool(state["pass"] >= self.settings.passes_per_execution)
+
+
+def knows(state: Mapping[str, Any], version: int) -> bool:
+    """Whether an execution's machine, which it keeps, is of this version or a later one; the first did not say so."""
+    return bool(state.get("machineVersion", 1) >= version)
 
 
 def kept(state: Mapping[str, Any]) -> State:
