@@ -16,8 +16,8 @@ from tidegate.gateways.errors import (
     error_code,
     translated,
 )
-from tidegate.gateways.service_roles import RolePermissionsError
-from tidegate.model.deployment import ErrorCode
+from tidegate.gateways.service_roles import RolePermissionsError, ServiceRoleError
+from tidegate.model.deployment import ErrorCode, Fault
 from tidegate.model.scaling import ScalingFault
 
 
@@ -55,3 +55,8 @@ class Refusals:
             if isinstance(cause, ClientError) and error_code(cause) == "ValidationError":
                 raise self.fault(self.invalid, f"{error} {self.remedy}") from error
             raise
+
+
+def code_of(refusal: Fault | ServiceRoleError) -> str:
+    """The error code of what Auto Scaling refuses, or the service role that it is asked as."""
+    return refusal.code if isinstance(refusal, Fault) else ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS

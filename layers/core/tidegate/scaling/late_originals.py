@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tidegate.gateways.errors import BalancerFault, FleetFault
+from tidegate.gateways.scaling_refusals import code_of
 from tidegate.gateways.service_roles import ServiceRoleError
 from tidegate.model.balancers import from_items
-from tidegate.model.deployment import ErrorCode
 from tidegate.model.group_copy import attached_to
 from tidegate.store.ledgers import Loaded
 
@@ -47,7 +47,7 @@ def take_late_originals_out(deployment: Mapping[str, Any], runtime: Runtime) -> 
             if late := [each["InstanceId"] for each in group["Instances"] if each["InstanceId"] not in known]:
                 runtime.balancers.block(balancers, late)
         except (FleetFault, BalancerFault, ServiceRoleError) as fault:
-            code = getattr(fault, "code", ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS)
+            code = code_of(fault)
             remedy = f"Detach the Auto Scaling group {name} from the load balancers by hand: it has the old revision."
             first = first or FleetFault(code, f"{fault} {remedy}")
     return first

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tidegate.gateways.errors import FleetFault
+from tidegate.gateways.scaling_refusals import code_of
 from tidegate.gateways.service_roles import ServiceRoleError
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import ErrorCode
@@ -62,7 +63,7 @@ def resume_processes(deployment: Mapping[str, Any], runtime: Runtime) -> Scaling
         try:
             runtime.lifecycle_hooks.resume(scaling_group, processes)
         except (ScalingFault, ServiceRoleError) as fault:
-            code = getattr(fault, "code", ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS)
+            code = code_of(fault)
             remedy = f"Resume {', '.join(processes)} of the Auto Scaling group {scaling_group} by hand."
             first = first or ScalingFault(code, f"{fault} {remedy}")
     return first
@@ -86,7 +87,7 @@ def hold_copy(deployment: Mapping[str, Any], runtime: Runtime) -> Decision | Non
             f"{fault} Suspend {processes} of the Auto Scaling group {wanted.copy} by hand, or delete it: what it "
             "launches has no revision."
         )
-        return Decision("Copy", getattr(fault, "code", ErrorCode.AUTO_SCALING_IAM_ROLE_PERMISSIONS), reason)
+        return Decision("Copy", code_of(fault), reason)
     reason = (
         f"The Auto Scaling group {wanted.copy} is kept. Its processes {processes} are suspended, for what it launches "
         "would have no revision: delete it when it is not needed, or resume them by hand."
