@@ -11,6 +11,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from tidegate.course.interruptions import Interruption, interruption, note_told
+from tidegate.course.sent_before import with_sent_before
 from tidegate.course.silence import messages, without_the_terminated
 from tidegate.course.target_rows import target_row
 from tidegate.gateways.errors import BalancerFault
@@ -47,14 +48,14 @@ def run(state: State, runtime: Runtime) -> State:
     heard = Interruption() if loaded.ledger.closing else interruption(deployment, runtime, now)
     asked_to_end = None if loaded.ledger.closing else heard.closing or lost
     rules = runtime.settings.rules(deployment)
-    flights = to_look_at(loaded.ledger, signal.changed, state["pass"], rules, now)
-    ledger = loaded.ledger
+    ledger = with_sent_before(deployment, loaded.ledger, rules, now, runtime)
+    flights = to_look_at(ledger, signal.changed, state["pass"], rules, now)
     roster = runtime.ledgers.roster(deployment_id, ledger.roster) if ledger.flights else Roster()
-    on_hosts = [flight for flight in flights if loaded.ledger.stage(flight).kind.on_host]
+    on_hosts = [flight for flight in flights if ledger.stage(flight).kind.on_host]
     seen = sightings(on_hosts, roster, deployment_id, runtime)
     seen = without_the_terminated(seen, on_hosts, roster, rules, now, runtime)
-    traffic, fault = balancer_sightings(flights, loaded.ledger, roster, deployment, runtime)
-    observed = observe(loaded.ledger, seen | traffic, rules, now)
+    traffic, fault = balancer_sightings(flights, ledger, roster, deployment, runtime)
+    observed = observe(ledger, seen | traffic, rules, now)
     if fault is not None and observed.ledger.closing is None:
         observed = replace(observed, ledger=replace(observed.ledger, closing=fault))
     for command_id, positions in observed.cancels.items():
@@ -66,8 +67,8 @@ def run(state: State, runtime: Runtime) -> State:
         interruption=asked_to_end,
         continued=[WaitKind(each) for each in deployment.get("continued", ())],
     )
-    rows = target_rows(observed.changes, loaded.ledger, roster, deployment, runtime)
-    write_rows(rows, observed.changes, loaded.ledger, deployment, runtime, now)
+    rows = target_rows(observed.changes, ledger, roster, deployment, runtime)
+    write_rows(rows, observed.changes, ledger, deployment, runtime, now)
     decisions = [heard.decision] if heard.decision else []
     decisions += told(observed, rows, verdict, newly_closing=loaded.ledger.closing is None)
     runtime.ledgers.commit(deployment_id, generation, loaded, verdict.ledger, decisions, now)

@@ -15,14 +15,18 @@ from tidegate.layout.by_kind import laid_out
 from tidegate.model.balancers import to_items
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.group_copy import copies
+from tidegate.model.ledger import Ledger, Roster
 from tidegate.model.legs import events_of
 from tidegate.model.scaling import ScalingFault
+from tidegate.rollout.plan import Plan
 from tidegate.rollout.projection import pending_events
 from tidegate.runtime import PROVISIONS, Runtime, State, knows, step
 from tidegate.scaling.process_suspension import suspend_processes
+from tidegate.settings import Settings
 from tidegate.store.applications import Applications
 from tidegate.store.errors import ApplicationNotFoundError, DeploymentGroupNotFoundError
 from tidegate.store.ledgers import number_decisions
+from tidegate.store.targets import TargetRow
 
 
 def run(state: State, runtime: Runtime) -> State:
@@ -46,22 +50,18 @@ def run(state: State, runtime: Runtime) -> State:
         return {**state, "verdict": "FINISH", "fault": {"code": error.code, "message": error.message}}
     made, now = layout.plan, runtime.clock()
     deployment_id, generation = state["deploymentId"], state["generation"]
-    rows = [
-        target_row(runtime.settings, member, "Pending", pending_events(events_of(made.ledger.way, position)))
-        for position, member in enumerate(made.roster.members)
-    ]
-    if known is None:
-        runtime.targets.show(deployment_id, rows, now)
-        # The sweep may have told of revivals before there was a ledger to number its decisions.
-        fresh = replace(made.ledger, decisions=deployment.get("revivals", 0))
-        ledger, decisions = number_decisions(deployment_id, fresh, [made.decision], now)
-        runtime.ledgers.create(deployment_id, ledger, made.roster, generation, decisions)
+    ledger, roster = made.ledger, made.roster
+    if known is not None:  # whoever was first may have found another fleet, and died before it was shown
+        ledger, roster = known.ledger, runtime.ledgers.roster(deployment_id, known.ledger.roster)
+    elif not _written(deployment, made, runtime, now):
+        return run(state, runtime)  # somebody else was first meanwhile
+    runtime.targets.show(deployment_id, _rows(ledger, roster, runtime.settings), now)
     # Last, so that whoever sees the deployment in progress sees its targets too.
     runtime.deployments.amend(
         deployment_id,
         {
             "status": "InProgress",
-            "overview": (known or made).ledger.overview,
+            "overview": ledger.overview,
             **({"balancers": to_items(layout.balancers)} if layout.balancers else {}),
             **({"selection": layout.selection} if layout.selection else {}),
         },
@@ -69,6 +69,22 @@ def run(state: State, runtime: Runtime) -> State:
         once={"startTime": now},
     )
     return {**state, "verdict": "ACT"}
+
+
+def _written(deployment: Mapping[str, Any], made: Plan, runtime: Runtime, now: float) -> bool:
+    """Write roster and ledger, where there is no ledger yet."""
+    # The sweep may have told of revivals before there was a ledger to number its decisions.
+    fresh = replace(made.ledger, decisions=deployment.get("revivals", 0))
+    ledger, decisions = number_decisions(deployment["deploymentId"], fresh, [made.decision], now)
+    return runtime.ledgers.create(deployment["deploymentId"], ledger, made.roster, deployment["generation"], decisions)
+
+
+def _rows(ledger: Ledger, roster: Roster, settings: Settings) -> list[TargetRow]:
+    """All targets as they are shown before anything has happened to them."""
+    return [
+        target_row(settings, member, "Pending", pending_events(events_of(ledger.way, position)))
+        for position, member in enumerate(roster.members)
+    ]
 
 
 def _missing(deployment: Mapping[str, Any], error: DeploymentGroupNotFoundError, runtime: Runtime) -> dict[str, str]:

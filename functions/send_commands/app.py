@@ -10,6 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tidegate.course.sent_before import SentBefore, made_for
 from tidegate.gateways.errors import BalancerFault, FleetFault
 from tidegate.model.balancers import from_items
 from tidegate.model.decisions import Decision
@@ -17,7 +18,7 @@ from tidegate.model.deployment import MOST_MEMBERS, MOST_UNPACKED_BYTES, RESTART
 from tidegate.model.group_copy import Provisioning
 from tidegate.model.ledger import Closing, Flight, Ledger, Roster
 from tidegate.model.legs import Stage, StageKind
-from tidegate.rollout.dispatch import Dispatch, adopted, dispatched, refused, remaining, why_not, withdrawn
+from tidegate.rollout.dispatch import Dispatch, dispatched, refused, remaining, why_not, withdrawn
 from tidegate.rollout.traffic import begun, commands_of
 from tidegate.runtime import Runtime, State, step
 from tidegate.settings import stage_limit
@@ -47,18 +48,14 @@ def send_all(
 ) -> tuple[Ledger, list[Decision]]:
     """The ledger with its unsent flights sent, refused, withdrawn or left for the next pass."""
     unsent = [flight for flight in ledger.flights if flight.unsent]
-    on_host = [flight.begun_at for flight in unsent if ledger.stage(flight).kind.on_host]
-    earlier = runtime.run_command.sent_since(min(on_host), made_for(deployment)) if on_host else {}
-    positions = {member.node_id: i for i, member in enumerate(roster.members) if member.node_id}
+    before = SentBefore(deployment, [f for f in unsent if ledger.stage(f).kind.on_host], roster, runtime)
     results: list[Dispatch] = []
     faults: list[BalancerFault | FleetFault] = []
     for flight in unsent:
         if not ledger.stage(flight).kind.on_host:
             results.append(_turn(deployment, ledger.stage(flight), flight, roster, runtime, faults))
             continue
-        comment = f"tidegate {deployment['deploymentId']} {flight.key}"
-        found = [(sent.command_id, sent.target_ids) for sent in earlier.get(comment, ())]
-        done = adopted(flight, found, positions, runtime.clock())
+        done = before.found(flight)
         left = remaining(flight, done)
         if left is None:
             results.append(Dispatch(flight, done))
@@ -67,7 +64,7 @@ def send_all(
         elif deployment.get("stop") and flight.begins:
             continue  # asked since the verdict: nothing new is begun, and the next pass concludes it
         else:
-            results.append(_send(deployment, ledger.stage(flight), left, done, roster, positions, comment, runtime))
+            results.append(_send(deployment, ledger.stage(flight), left, done, roster, before, runtime))
     after, decisions = dispatched(ledger, results, runtime.clock())
     if faults and after.closing is None:
         closing = Closing("Failed", faults[0].code, faults[0].message, runtime.clock())
@@ -134,8 +131,7 @@ def _send(
     flight: Flight,
     done: list[Flight],
     roster: Roster,
-    positions: Mapping[str, int],
-    comment: str,
+    before: SentBefore,
     runtime: Runtime,
 ) -> Dispatch:
     """Send to those hosts of a flight that may be commanded and can be reached."""
@@ -151,14 +147,9 @@ def _send(
         order = publish(deployment, stage, flight, runtime)
         now = runtime.clock()
         delivery = int(runtime.settings.undelivered_after)
-        commands = runtime.run_command.send(to, order, comment, delivery, system)
-        sent = adopted(flight, [(c.command_id, c.target_ids) for c in commands], positions, now)
+        commands = runtime.run_command.send(to, order, before.comment(flight), delivery, system)
+        sent = before.sent(flight, commands, now)
     return Dispatch(flight, [*done, *sent, *_refusals(flight, reasons)])
-
-
-def made_for(deployment: Mapping[str, Any]) -> str:
-    """The operating system that a deployment's revision is for: ``linux`` or ``windows``."""
-    return str(json.loads(deployment["appspec"])["os"])
 
 
 def foreign_reason(system: str) -> str:

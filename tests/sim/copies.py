@@ -160,8 +160,8 @@ class SimCopies(CopiedGroups):
     def check_end(self) -> None:
         """The group selects who has the traffic; copies stay; nothing stays suspended; originals end as was asked."""
         world = self._world
-        first = world.deployment(next(iter(world.table.courses))) if world.table.courses else {}
-        moved = first.get("status") == "Succeeded"
+        asked_for = world.first_asked_for()
+        moved = bool(asked_for) and world.deployment(asked_for)["status"] == "Succeeded"
         info, hooks = world.group()["info"], world.group().get("hooks", {})
         selected = info["autoScalingGroups"], info["ec2TagFilters"]
         wanted: tuple[Any, Any] = [NAME], []

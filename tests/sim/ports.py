@@ -23,7 +23,7 @@ EXPECTED: tuple[type[Exception], ...] = (ThrottledError, TableBusyError, StaleLe
 #: Likewise a function that was taken for dead, and finds that the world has gone on.
 EXPECTED_LATE = (*EXPECTED, DeploymentCompletedError)
 #: Calls that nothing can fence once a function is late: such a function dies of its time-out before them.
-UNFENCED = frozenset({"run_command.send", "balancers.block", "balancers.allow"})
+UNFENCED = frozenset({"run_command.send", "balancers.block", "balancers.allow", "lifecycle_hooks.resume"})
 #: Ports that are asked by no network call of their own that could be throttled.
 NEVER_THROTTLED = frozenset({"orders", "bundles", "nodes"})
 
@@ -80,10 +80,11 @@ class Invocation:
         began: float,
         *,
         place: str = "",
+        generation: int = 0,
         stops_at: int = 0,
         known: list[bytes | Exception] | None = None,
     ) -> None:
-        self.function, self.began, self.place = function, began, place
+        self.function, self.began, self.place, self.generation = function, began, place, generation
         self.stops_at = stops_at
         self.known = known or []
         self.answers: list[bytes | Exception] = []

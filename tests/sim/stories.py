@@ -84,7 +84,7 @@ class Story:
     failed: set[str] = field(default_factory=set)
     succeeded: set[str] = field(default_factory=set)
     sent: set[str] = field(default_factory=set)
-    commands: set[tuple[str, str]] = field(default_factory=set)
+    commands: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
     last_event: dict[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -40,9 +40,11 @@ class Users:
     def _ask(self, wish: Wish, number: int, tries: int = 400) -> None:
         world = self._world
         group = world.group()
+        plan = world.scenario.blue_green
         try:
-            plan = world.scenario.blue_green
-            deployment_id = world.deploy(
+            # What is asked for once only, and got no answer, is looked for first.
+            deployment_id = world.first_asked_for() if plan else ""
+            deployment_id = deployment_id or world.deploy(
                 wish.key, plan.minimum if plan else wish.minimum, **self._settings(wish, group)
             )
         except DeploymentGroupBusyError as error:

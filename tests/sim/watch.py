@@ -16,6 +16,7 @@ from tidegate.store.table import Item, Key, Write
 from tidegate.store.values import packed
 
 if TYPE_CHECKING:
+    from tests.sim.ports import Invocation
     from tests.sim.world import SimWorld
 
 LONGEST_HEARTBEAT = 300
@@ -63,6 +64,19 @@ class WatchedTable(RecordingTable):
         super()._store(key, item, as_bytes)
 
 
+def _overtaken(first: tuple[int, float], sender: Invocation, item: Mapping[str, Any]) -> bool:
+    """Whether one of two who sent the same has lost the deployment to the other while it was at it.
+
+    Its execution was aborted, and it goes on, as a function does; nothing but the host can keep that command from being
+    run, and the host does not run a stage twice.
+    """
+    generation, at = first
+    taken = item.get("generationTime", 0.0)
+    if sender.generation < item["generation"]:
+        return sender.began <= taken
+    return generation < item["generation"] and at > taken
+
+
 class Watch:
     """The stories of all deployments, and the rules that each step is held to."""
 
@@ -108,8 +122,9 @@ class Watch:
             self.require(not why, 1, f"{deployment_id}: {why}")
         for each in target_ids:
             place = (each, order["stage"])
-            self.require(place not in story.commands, 4, f"{deployment_id} sent {each} '{order['stage']}' twice")
-            story.commands.add(place)
+            fine = place not in story.commands or _overtaken(story.commands[place], sender, item)
+            self.require(fine, 4, f"{deployment_id} sent {each} '{order['stage']}' twice")
+            story.commands.setdefault(place, (sender.generation, self._world.now))
             story.sent.add(each)
 
     def begins(self, target_id: str, order: Mapping[str, Any], expires: float) -> None:

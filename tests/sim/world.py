@@ -74,7 +74,8 @@ class SimWorld(Account):
         fleet = {plan.target_id: "green" if plan.target_id in self.greens else "demo" for plan in scenario.hosts}
         hosts = {plan.node_id: _host(plan, fleet[plan.target_id]) for plan in scenario.hosts}
         for target_id, stage in scenario.blue_green.failing if scenario.blue_green else ():
-            hosts[target_id].fails_stages = frozenset({stage})
+            if target_id in hosts:
+                hosts[target_id].fails_stages = frozenset({stage})
         super().__init__(hosts, **scenario.env)
         self.watch, self.liveness, self.events = Watch(self), Liveness(self), Events(self)
         self.fleet.ended = self.events.command_ended
@@ -122,6 +123,11 @@ class SimWorld(Account):
     def target_of(self, node_id: str) -> str:
         """The target that a managed node is: an EC2 instance is its own."""
         return self.boxes.names.get(node_id, node_id)
+
+    def first_asked_for(self) -> str:
+        """The first deployment that a user asked for, whether or not it was told so; empty where there is none."""
+        ours = (each for each in self.table.courses if self.deployment(each)["creator"] == "user")
+        return next(ours, "")
 
     def noted_health(self) -> dict[str, Any]:
         """What is noted of the instances' health, by target id."""
@@ -245,13 +251,14 @@ class SimWorld(Account):
         self._may_abort(payload)
         place = f"{payload.get('deploymentId')} {function}"
         dice = self.chance.happens("taken for dead, but goes on") if self._may_fail(place) else None
-        invocation = Invocation(function, self.now, place=place, stops_at=dice.randint(1, 12) if dice else 0)
+        which = {"place": place, "generation": payload.get("generation", 1)}
+        invocation = Invocation(function, self.now, **which, stops_at=dice.randint(1, 12) if dice else 0)
         try:
             answer = self._run(invocation, payload)
         except Superseded:
             self.failed_in_a_row[place] += 1
             self.tell(f"  {function} is taken for dead, and goes on later")
-            later = Invocation(function, invocation.began, place=place, known=invocation.answers)
+            later = Invocation(function, invocation.began, **which, known=invocation.answers)
             self.clock.at(self.now + dice.uniform(0.1, 40), lambda: self._haunt(later, payload))
             raise StepError("Lambda.Unknown", "taken for dead") from None
         except Killed as killed:

@@ -132,7 +132,9 @@ class ScalingGroups:
             return
         self._tokens += 1
         launching = transition is Transition.LAUNCHING
-        warmed = detail.get("Destination" if launching else "Origin") == "WarmPool"
+        ways = ("EC2", "AutoScalingGroup") if launching else ("AutoScalingGroup", "EC2")
+        detail = dict(zip(("Origin", "Destination"), ways, strict=True)) | detail
+        warmed = detail["Destination" if launching else "Origin"] == "WarmPool"
         prefix = "Warmed:" if warmed else ""
         group.states[instance_id] = prefix + _STATES[transition]
         group.waits[instance_id] = wait = Wait(hook, f"token-{self._tokens}", self.account.now + 600)

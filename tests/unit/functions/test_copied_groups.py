@@ -12,6 +12,7 @@ from tests.unit.functions.machine import Killed
 
 from tidegate.gateways.errors import FleetFault
 from tidegate.model.scaling import ScalingFault
+from tidegate.store.table import Item
 
 
 def ended(fleets: Scaled, deployed: str) -> tuple[str, str, str]:
@@ -218,11 +219,11 @@ def test_a_death_between_the_ledger_and_what_is_noted_with_it_loses_nothing() ->
     deployments = fleets.account.runtime.deployments
     amend, died = deployments.amend, []
 
-    def mortal(deployment_id: str, changes: dict[str, Any], **more: Any) -> None:
+    def mortal(deployment_id: str, changes: dict[str, Any], **more: Any) -> Item:
         if "selection" in changes and not died:
             died.append(deployment_id)
             raise Killed("amend")
-        amend(deployment_id, changes, **more)
+        return amend(deployment_id, changes, **more)
 
     deployments.amend = mortal  # type: ignore[method-assign]
     deployed = fleets.deploy()

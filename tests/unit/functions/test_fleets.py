@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from tests.unit.functions.hosts import Host
+from tests.unit.functions.machine import Killed
+from tests.unit.functions.test_steps_failing import break_port
 from tests.unit.functions.world import Account, hosts
 
 from tidegate.gateways.errors import FleetFault
@@ -97,3 +99,30 @@ def test_only_outdated_instances_are_deployed_to_and_only_they_are_counted() -> 
     none_left = account.deploy("v1.zip", ("HOST_COUNT", 0), updateOutdatedInstancesOnly=True)
     item = account.run().deployment(none_left)
     assert (item["status"], account.targets(none_left)) == ("Succeeded", {})
+
+
+@pytest.mark.parametrize("call", ["write", "write_many"])
+def test_a_fleet_that_changes_between_two_runs_of_the_step_is_shown_as_it_was_resolved(call: str) -> None:
+    """The first run dies around its writes, and an instance has left the group when it is tried again."""
+    account = Account(hosts(3))
+    tries = list[str]()
+
+    def before(name: str, _state: object) -> None:
+        if name == "SelectTargets":
+            tries.append(name)
+
+    def dies() -> bool:
+        if len(tries) != 1 or ("i-00000000000000003" not in account.hosts):
+            return False
+        del account.hosts["i-00000000000000003"]
+        return True
+
+    account.before = before
+    deployed = account.deploy("v1.zip", ("HOST_COUNT", 0))
+    break_port(account, "table", call, Killed(f"before {call}"), dies)
+    item = account.run().deployment(deployed)
+    loaded = account.runtime.ledgers.load(deployed)
+    assert loaded is not None
+    roster = account.runtime.ledgers.roster(deployed, loaded.ledger.roster)
+    assert sorted(account.targets(deployed)) == sorted(member.target_id for member in roster.members)
+    assert sum(item["overview"].values()) == len(roster.members)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -492,6 +493,29 @@ def test_processes_that_two_runs_of_a_step_suspend_are_resumed_at_the_end() -> N
         suspend_processes(read_by_both, account.group(), account.runtime)
     run_together(account)
     assert account.deployment(deployed)["status"] == "Succeeded"
+    assert port.all["web"].suspended == set()
+
+
+@pytest.mark.parametrize("at", ["ended", "ending"])
+def test_processes_that_a_step_suspends_too_late_are_resumed_by_it(at: str) -> None:
+    """It was taken for dead after it had noted what it suspends, and its deployment has ended without it."""
+    account, port = scaling()
+    options = {"autoScalingGroupProcessesToSuspend": ["Terminate"]}
+    deployed = account.deploy("v2.zip", deploymentGroupId=GROUP_ID, ec2DeploymentOptions=options)
+    suspend = port.suspend
+
+    def late(scaling_group: str, processes: Sequence[str]) -> None:
+        port.suspend = suspend  # type: ignore[method-assign]
+        if at == "ending":
+            account.runtime.deployments.begin_ending(deployed, 1)
+        else:
+            run_together(account)
+        suspend(scaling_group, processes)
+
+    port.suspend = late  # type: ignore[method-assign]
+    suspend_processes(account.deployment(deployed), account.group(), account.runtime)
+    assert port.all["web"].suspended == set()
+    run_together(account)
     assert port.all["web"].suspended == set()
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from tests.unit.functions.hosts import Host
-from tests.unit.functions.machine import Killed
+from tests.unit.functions.machine import Json, Killed
+from tests.unit.functions.test_steps_failing import break_port
 from tests.unit.functions.world import Account, hosts
 
 from tidegate.gateways.errors import DeniedError
@@ -211,3 +212,29 @@ def test_a_command_found_again_is_given_up_only_when_its_order_has_expired(monke
     assert account.run().deployment(deployed)["status"] == "Succeeded"
     assert len(account.fleet.commands) == 1
     assert account.hosts["i-00000000000000001"].runs[deployed] == 1
+
+
+def test_who_was_sent_to_by_tries_that_died_is_not_given_up_as_unreachable() -> None:
+    """SendCommands dies before it can write down what it has sent, until its tries and the hosts' time are over."""
+    account = Account(hosts(3))
+    account.hosts["i-00000000000000003"].online = False
+    deployed = account.deploy("v1.zip", ALL)
+    working = list[str]()
+
+    def before(name: str, _state: Json) -> None:
+        working.append(name)
+
+    account.before = before
+    break_port(account, "table", "write", Killed("before it is written"), lambda: working[-1] == "SendCommands")
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Failed", "INTERNAL_ERROR")
+    assert {each: host.runs[deployed] for each, host in account.hosts.items()} == {
+        "i-00000000000000001": 1,
+        "i-00000000000000002": 1,
+        "i-00000000000000003": 0,
+    }
+    assert account.statuses(deployed) == {
+        "i-00000000000000001": "Succeeded",
+        "i-00000000000000002": "Succeeded",
+        "i-00000000000000003": "Failed",
+    }

@@ -255,3 +255,63 @@ def test_a_restart_that_fails_is_not_rolled_back_to_what_it_restarts() -> None:
     assert item["status"] == "Failed"
     assert [each["code"] for each in account.decisions(restart) if each["kind"] == "Rollback"] == ["SAME_REVISION"]
     assert account.group()["lastGood"]["deploymentId"] == good
+
+
+class Meanwhile:
+    """A port before one of whose calls something happens, once."""
+
+    def __init__(self, port: Any, call: str, act: Callable[[], None]) -> None:
+        self._port, self._call, self._acts = port, call, [act]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._call and self._acts:
+            self._acts.pop()()
+        return getattr(self._port, name)
+
+
+def meanwhile(account: Account, port: str, call: str, act: Callable[[], None]) -> None:
+    """Let something happen just before a function's next such call."""
+    account.wrap(lambda name, found: Meanwhile(found, call, act) if name == port else found)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_a_stop_says_of_the_rollback_counts_until_the_end_has_begun(asked: bool) -> None:
+    """FinishDeployment has read the deployment, which stops for an alarm, when the request is acknowledged."""
+    on_alarm = {"enabled": not asked, "events": ["DEPLOYMENT_STOP_ON_ALARM"]}
+    account, deployed = with_first_revision(autoRollback=on_alarm, alarms={"names": ["errors"]})
+    account.alarms.put("errors")
+    account.clock.at(account.now + 6, lambda: account.alarms.put("errors", "ALARM"))
+
+    def before(name: str, _state: Json) -> None:
+        if name == "FinishDeployment" and "stop" not in account.deployment(deployed):
+            meanwhile(account, "table", "update_returning", lambda: account.stop(deployed, asked))
+
+    account.before = before
+    item = account.run().deployment(deployed)
+    assert (item["status"], item["error"]["code"]) == ("Stopped", "ALARM_ACTIVE")
+    assert item["stop"]["autoRollback"] is asked
+    assert ("rollbackDeploymentId" in item.get("rollback", {})) is asked
+    told = [each["code"] for each in account.decisions(deployed) if each["kind"] == "Rollback"]
+    assert told == ["ROLLBACK"] * asked
+
+
+def test_a_stop_is_refused_once_the_end_has_begun() -> None:
+    account, deployed = with_first_revision(autoRollback=ON_FAILURE)
+    for host in account.hosts.values():
+        host.fails = frozenset({"v2.zip"})
+    refused: list[str] = []
+
+    def stop() -> None:
+        with pytest.raises(DeploymentCompletedError) as told:
+            account.stop(deployed, False)
+        refused.append(str(told.value))
+
+    def before(name: str, _state: Json) -> None:
+        if name == "FinishDeployment" and not refused:
+            meanwhile(account, "table", "write", stop)
+
+    account.before = before
+    item = account.run().deployment(deployed)
+    assert refused == [f"The deployment '{deployed}' is ending just now."]
+    assert ("stop" in item, item["status"]) == (False, "Failed")
+    assert "rollbackDeploymentId" in item["rollback"]

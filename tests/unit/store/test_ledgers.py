@@ -91,7 +91,7 @@ def test_shards_come_back_as_one(table: Table, size: int) -> None:
 @given(ledgers)
 @settings(deadline=None)
 def test_every_ledger_comes_back_as_it_was(ledger: Ledger) -> None:
-    store = Ledgers(MemoryTable())
+    store = live(MemoryTable())
     store.create("d-1", ledger, Roster(), 1, [])
     loaded = store.load("d-1")
     assert loaded is not None
@@ -111,7 +111,7 @@ def test_every_field_survives_both_twins(table: Table) -> None:
 
 def test_a_fleet_is_resolved_once(table: Table) -> None:
     store, first = created(table)
-    store.create("d-1", Ledger(bytes(7), 5), roster(7), 1, [])
+    assert not store.create("d-1", Ledger(bytes(7), 5), roster(7), 1, [])
     assert store.load("d-1") == first
     assert len(store.roster("d-1").members) == 3
 
@@ -124,10 +124,21 @@ def test_of_two_that_resolve_at_once_one_counts(table: Table) -> None:
         def __getattribute__(self, name: str):  # type: ignore[no-untyped-def]
             return (lambda _key: None) if name == "get" else getattr(table, name)
 
-    Ledgers(Behind()).create("d-1", Ledger(bytes(7), 5), roster(7), 1, [])
+    assert not Ledgers(Behind()).create("d-1", Ledger(bytes(7), 5), roster(7), 1, [])
     assert store.load("d-1") == first
     assert store.roster("d-1", first.ledger.roster) == roster(3)
     assert stored_members(table, DEP[0]) == [[f"i-{n:05d}", n % 3 > 0] for n in range(3)]
+
+
+@pytest.mark.parametrize(("generation", "status"), [(2, "InProgress"), (1, "Stopped")])
+def test_a_deployment_that_goes_on_elsewhere_or_has_ended_gets_no_ledger(
+    table: Table, generation: int, status: str
+) -> None:
+    store = live(table, generation, status)
+    with pytest.raises(StaleGenerationError):
+        store.create("d-1", Ledger(bytes(3), 1), roster(3), 1, number_decisions("d-1", Ledger(b"", 0), [WHY], 1.0)[1])
+    assert store.load("d-1") is None
+    assert table.query(DEP[0], "DECISION#").items == []
 
 
 def test_the_ledger_keeps_naming_its_roster(table: Table) -> None:

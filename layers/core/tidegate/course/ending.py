@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tidegate.course.target_rows import target_row
 from tidegate.model.cells import Outcome
 from tidegate.model.decisions import Decision
-from tidegate.model.deployment import RESTART, is_blue_green
+from tidegate.model.deployment import RESTART, TERMINAL, is_blue_green
 from tidegate.model.ledger import Ledger
 from tidegate.model.legs import events_of
 from tidegate.rollout import RollbackPlan, plan_rollback
@@ -71,6 +71,9 @@ def end_deployment(
         Somebody else has the deployment, or made another pass.
     """
     deployment_id, generation = deployment["deploymentId"], deployment["generation"]
+    deployment = runtime.deployments.begin_ending(deployment_id, generation)
+    if deployment["status"] in TERMINAL:
+        return Finished.before(deployment)
     if fault := resume_processes(deployment, runtime):
         told = [*told, Decision("Resume", fault.code, fault.message)]
         end = End("Failed", fault.code, fault.message) if end.status == "Succeeded" else end

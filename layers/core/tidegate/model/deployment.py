@@ -54,6 +54,9 @@ MOST_UNPACKED_BYTES: Final = 20 << 30
 #: The attribute of a blue/green deployment whose original instances wait for their end, as the API shows it.
 TERMINATION_WAIT_STARTED: Final = "instanceTerminationWaitTimeStarted"
 
+#: The attribute of a deployment whose end has begun: it is settled how it ends, and a stop comes too late.
+ENDING: Final = "ending"
+
 #: Labels of the instances of a blue/green deployment: originals, and those that replace them.
 BLUE: Final = "Blue"
 GREEN: Final = "Green"

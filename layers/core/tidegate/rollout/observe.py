@@ -78,6 +78,12 @@ def limit_of(ledger: Ledger, flight: Flight, rules: Rules) -> float:
     return ledger.stage(flight).limit or rules.stage_limit
 
 
+def stays_away(ledger: Ledger, flight: Flight, rules: Rules, now: float) -> bool:
+    """Whether the hosts of a flight without a command could not be reached for as long as they are waited for."""
+    waited = now - max(flight.begun_at, rules.revived_at)
+    return flight.unsent and ledger.stage(flight).kind.on_host and waited > rules.reachable_within
+
+
 class _Pass:
     """Collects the outcome of one look."""
 
@@ -109,9 +115,7 @@ class _Pass:
         if flight.refusal:
             self.silent = False
             message = flight.refusal
-        elif not self.ledger.stage(flight).kind.on_host:
-            return
-        elif self.now - max(flight.begun_at, self.rules.revived_at) > self.rules.reachable_within:
+        elif stays_away(self.ledger, flight, self.rules, self.now):
             message = (
                 f"The instance's SSM agent was not reachable for {seconds(self.rules.reachable_within)}. "
                 "Check that the instance runs, that its SSM agent is started and that it may reach Systems Manager."

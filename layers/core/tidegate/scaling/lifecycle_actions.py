@@ -117,7 +117,8 @@ def _is_repeat(lock: Item, known: Mapping[str, Any], action: LifecycleAction) ->
     if action.found:
         # After a while it is another wait: no answer that was lost holds an instance for so long.
         recent = action.time - lock.get("endTime", 0.0) < _ANSWERED_WITHIN
-        return "live" in lock or (recent and of_known.destination == action.destination)
+        same_way = (of_known.destination == WARM_POOL) == (action.destination == WARM_POOL)
+        return "live" in lock or (recent and same_way)
     # The event of a wait that the sweep found first.
     return of_known.found and ("live" in lock or action.time <= lock.get("endTime", 0.0))
 

@@ -13,7 +13,7 @@ from tidegate.gateways.errors import FleetFault
 from tidegate.gateways.scaling_refusals import code_of
 from tidegate.gateways.service_roles import ServiceRoleError
 from tidegate.model.decisions import Decision
-from tidegate.model.deployment import ErrorCode
+from tidegate.model.deployment import ENDING, ErrorCode
 from tidegate.model.group_copy import HELD, Provisioning
 from tidegate.model.scaling import ScalingFault, processes_of
 
@@ -42,6 +42,9 @@ def suspend_processes(deployment: Mapping[str, Any], group: Mapping[str, Any], r
         ours = item["suspended"]
     for scaling_group, processes in ours.items():
         runtime.lifecycle_hooks.suspend(scaling_group, processes)
+    item = runtime.deployments.get(deployment["deploymentId"])
+    if item.get(ENDING):  # a step that was given up long ago, and its deployment has ended without it
+        resume_processes(item, runtime)
 
 
 def _to_suspend(wanted: Sequence[str], names: Sequence[str], runtime: Runtime) -> dict[str, list[str]]:

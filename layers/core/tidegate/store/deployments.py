@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tidegate.model.deployment import TERMINAL, TERMINATION_WAIT_STARTED
+from tidegate.model.deployment import ENDING, TERMINAL, TERMINATION_WAIT_STARTED
 from tidegate.model.legs import WaitKind
 from tidegate.store.beginnings import beginning, beginning_for_instance, why_not_begun, why_not_begun_for_instance
 from tidegate.store.deployment_items import LIVE_STATUSES, deployment_key, still_live, with_keys
@@ -21,7 +21,7 @@ from tidegate.store.errors import (
     TableBusyError,
 )
 from tidegate.store.groups import group_key
-from tidegate.store.table import All, Cursor, Equals, Item, OneOf, Page, Table, Update, time_span
+from tidegate.store.table import All, AttributeAbsent, Cursor, Equals, Item, OneOf, Page, Table, Update, time_span
 
 _TRIES: Final = 5
 
@@ -33,6 +33,11 @@ class Finished:
     deployment: Item
     rollback_id: str | None
     changed: bool
+
+    @classmethod
+    def before(cls, deployment: Item) -> Finished:
+        """Of a deployment that had ended before."""
+        return cls(deployment, deployment.get("rollback", {}).get("rollbackDeploymentId"), False)
 
 
 class Deployments:
@@ -163,15 +168,16 @@ class Deployments:
         ------
         DeploymentNotFoundError
         DeploymentCompletedError
-            It has ended.
+            It has ended, or is ending (:meth:`begin_ending`).
         """
         stop: dict[str, Any] = {"time": now, "by": by}
         if auto_rollback is not None:
             stop["autoRollback"] = auto_rollback
-        live = OneOf("status", LIVE_STATUSES)
+        # What a stop says of the rollback would come too late for one that is ending.
+        goes_on = All(OneOf("status", LIVE_STATUSES), AttributeAbsent(ENDING))
         try:
             return self._table.update_returning(
-                Update(deployment_key(deployment_id), set_if_absent={"stop": stop}, condition=live)
+                Update(deployment_key(deployment_id), set_if_absent={"stop": stop}, condition=goes_on)
             )
         except ConditionFailedError as error:
             raise _why_not(deployment_id, error.item, None) from None
@@ -236,6 +242,30 @@ class Deployments:
         except ConditionFailedError as error:
             raise _why_not(deployment_id, error.item, generation) from None
 
+    def begin_ending(self, deployment_id: str, generation: int) -> Item:
+        """Settle that a deployment ends, before anything of its end is done: from now on no stop is acknowledged.
+
+        So what follows from its end, by what is returned, cannot change until it has ended; and a step that was given
+        up long ago can know that what it has done comes too late. Repeating it changes nothing.
+
+        Parameters
+        ----------
+        generation
+            The writer's, as in :meth:`amend`.
+
+        Returns
+        -------
+        The deployment as it is now; it may have ended already.
+
+        Raises
+        ------
+        DeploymentNotFoundError, StaleGenerationError
+        """
+        try:
+            return self.amend(deployment_id, {ENDING: True}, generation=generation)
+        except DeploymentCompletedError:
+            return self.get(deployment_id)
+
     def finish(
         self,
         deployment_id: str,
@@ -280,7 +310,7 @@ class Deployments:
         for _ in range(_TRIES):
             deployment = self.get(deployment_id)
             if deployment["status"] in TERMINAL:
-                return Finished(deployment, deployment.get("rollback", {}).get("rollbackDeploymentId"), False)
+                return Finished.before(deployment)
             if generation is not None and deployment.get("generation") != generation:
                 raise StaleGenerationError(deployment_id, generation)
             group = self._table.get(group_key(deployment["applicationName"], deployment["deploymentGroupName"]))
@@ -300,4 +330,6 @@ def _why_not(deployment_id: str, item: Mapping[str, Any] | None, generation: int
         return DeploymentNotFoundError(deployment_id)
     if item["status"] in TERMINAL:
         return DeploymentCompletedError(deployment_id, item["status"])
+    if generation is None and ENDING in item:
+        return DeploymentCompletedError(deployment_id)
     return StaleGenerationError(deployment_id, generation or 0)

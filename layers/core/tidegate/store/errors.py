@@ -252,11 +252,11 @@ class DeploymentExistsError(ConflictError):
 
 
 class DeploymentCompletedError(ConflictError):
-    """The deployment has ended: nothing about it changes any more."""
+    """The deployment has ended, or is ending: nothing about it changes any more."""
 
-    def __init__(self, deployment_id: str, status: str) -> None:
-        super().__init__(f"The deployment '{deployment_id}' has already ended with status {status}.")
-        self.status = status
+    def __init__(self, deployment_id: str, status: str = "") -> None:
+        done = f"has already ended with status {status}" if status else "is ending just now"
+        super().__init__(f"The deployment '{deployment_id}' {done}.")
 
 
 class NotWaitingError(ConflictError):

@@ -50,24 +50,32 @@ class Ledgers:
 
     def create(
         self, deployment_id: str, ledger: Ledger, roster: Roster, generation: int, writes: Sequence[Write]
-    ) -> None:
+    ) -> bool:
         """Write roster and ledger for the first time, with ``writes`` in the same transaction.
 
-        Does nothing when they are there already: the fleet of a deployment is resolved once.
+        Does nothing when they are there already, which it tells: the fleet of a deployment is resolved once.
+
+        Raises
+        ------
+        StaleGenerationError
+            The deployment has ended, or belongs to a later generation.
         """
         pk = f"DEP#{deployment_id}"
         if self._table.get((pk, "LEDGER")) is not None:
-            return
+            return False
         key, shards = roster_items(pk, roster)
         if shards:
             self._table.write_many(shards)
         ledger = replace(ledger, roster=key)
         head = Put({"PK": pk, "SK": "LEDGER", "version": 1, **_head(ledger)}, Absent())
         try:
-            self._table.write(head, *_shards(pk, ledger.cells, None), *writes)
+            live = Check((pk, "DEP"), still_live(generation))
+            self._table.write(head, live, *_shards(pk, ledger.cells, None), *writes)
         except ConditionFailedError as error:
             if error.index != 0:  # index 0 is the head: somebody else was first, which is as good
                 raise StaleGenerationError(deployment_id, generation) from error
+            return False
+        return True
 
     def load(self, deployment_id: str) -> Loaded | None:
         """The ledger, or None before SelectTargets has written it."""
