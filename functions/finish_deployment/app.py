@@ -11,18 +11,13 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tidegate.course.aftermath import after_the_end
 from tidegate.course.ending import End, end_deployment, no_ledger
-from tidegate.gateways.service_roles import ServiceRoleError
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import ErrorCode
 from tidegate.model.ledger import Closing, Ledger
-from tidegate.model.scaling import ScalingFault
 from tidegate.rollout import judge
 from tidegate.runtime import Runtime, State, kept, step
-from tidegate.scaling.follow_ups import what_follows
-from tidegate.scaling.hook_settling import settle_hooks
-from tidegate.scaling.lifecycle_actions import complete
-from tidegate.store.errors import DeploymentGroupNotFoundError
 from tidegate.store.ledgers import Loaded
 
 logger = Logger()
@@ -57,8 +52,7 @@ def run(state: State, runtime: Runtime) -> State:
     # A fault of a step is told here; other verdicts EvaluateHealth has told.
     told = [Decision("Verdict", closing.code, closing.reason)] if closing and {"fault", "error"} & set(state) else []
     end = End(verdict.status, verdict.code, verdict.reason)
-    finished = end_deployment(deployment, loaded, closed, end, told, runtime, now)
-    return _after(state, finished.deployment, finished.rollback_id, runtime)
+    return _after(state, end_deployment(deployment, loaded, closed, end, told, runtime, now), runtime)
 
 
 def fault_of(state: State, now: float) -> Closing | None:
@@ -98,31 +92,14 @@ def _already_ended(state: State, runtime: Runtime) -> State:
     deployment = runtime.deployments.get(state["deploymentId"])
     if deployment.get("generation") != state["generation"]:
         return {**state, "verdict": "FENCED"}
-    return _after(state, deployment, (deployment.get("rollback") or {}).get("rollbackDeploymentId"), runtime)
+    return _after(state, deployment, runtime)
 
 
-def _after(state: State, ended: Mapping[str, Any], rollback_id: str | None, runtime: Runtime) -> State:
-    """What follows: an instance that Auto Scaling holds is let go, a rollback or a follow-up is started."""
-    try:
-        complete(ended, runtime)
-    except (ScalingFault, ServiceRoleError):  # the sweep tries again, and Auto Scaling's own time-out ends it
-        logger.exception("Auto Scaling does not take the answer")
-    _settle_hooks(ended, runtime)
-    if started := what_follows(ended, rollback_id, runtime):
-        return {**kept(state), "verdict": "ROLL_BACK", "rollbackDeploymentId": started}
-    return {**kept(state), "verdict": "END"}
-
-
-def _settle_hooks(ended: Mapping[str, Any], runtime: Runtime) -> None:
-    """Move the hooks of a group whose Auto Scaling groups are others now; what fails is left to the sweep."""
-    if ended["status"] != "Succeeded" or "selection" not in ended:
-        return
-    try:
-        group = runtime.groups.of_deployment(ended)
-        if group.get("hooksDue"):
-            settle_hooks(group, runtime.lifecycle_hooks, runtime.scaled_groups)
-    except (DeploymentGroupNotFoundError, ScalingFault, ServiceRoleError):
-        logger.exception("the hooks of the group could not be moved")
+def _after(state: State, ended: Mapping[str, Any], runtime: Runtime) -> State:
+    started = after_the_end(ended, runtime)
+    if started is None:
+        return {**kept(state), "verdict": "END"}
+    return {**kept(state), "verdict": "ROLL_BACK", "rollbackDeploymentId": started}
 
 
 handler = step(logger, run, cache(Runtime))

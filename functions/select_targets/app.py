@@ -36,7 +36,10 @@ def run(state: State, runtime: Runtime) -> State:
         return {**state, "verdict": "FENCED"}
     known = runtime.ledgers.load(state["deploymentId"])
     # Of a copy's deployment the start is older than the ledger; then what is written last tells.
-    if known is not None and ("selection" if copies(deployment) else "startTime") in deployment:
+    written_last = "selection" if copies(deployment) else "startTime"
+    if known is not None and known.ledger.settled:
+        return {**state, "verdict": "FINISH"}  # how it ends was told in an earlier generation
+    if known is not None and written_last in deployment:
         return {**state, "verdict": "ACT"}  # a later generation: the loop goes on where the ledger stands
     if copies(deployment) and not (deployment.get("provisioning") or {}).get("ready"):
         return _to_be_provisioned(state)

@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 from tidegate.course.sent_before import SentBefore, made_for
 from tidegate.gateways.errors import BalancerFault, FleetFault
 from tidegate.model.balancers import from_items
+from tidegate.model.cells import Outcome
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import MOST_MEMBERS, MOST_UNPACKED_BYTES, RESTART
 from tidegate.model.group_copy import Provisioning
@@ -39,6 +40,9 @@ def run(state: State, runtime: Runtime) -> State:
     ledger, decisions = send_all(deployment, loaded.ledger, roster, runtime)
     fresh = [f for f in commands_of(ledger.flights) if f not in loaded.ledger.flights]
     runtime.commands.record(deployment_id, fresh)
+    if given_up := set(ledger.positions(Outcome.SKIPPED)) - set(loaded.ledger.positions(Outcome.SKIPPED)):
+        # A pass that died may have told that they failed, since their time was over; they have been given more of it.
+        runtime.targets.take_back(deployment, roster.ids(sorted(given_up)))
     runtime.ledgers.commit(deployment_id, state["generation"], loaded, ledger, decisions, runtime.clock())
     return state
 

@@ -124,7 +124,43 @@ MUTATIONS = (
     Mutation(
         "sent though somebody has stopped it", "functions.send_commands.app:send_all", 'deployment.get("stop")', "False"
     ),
-    Mutation("sent again after a death", "functions.send_commands.app:send_all", "earlier.get(comment, ())", "()"),
+    Mutation(
+        "sent again after a death",
+        "tidegate.course.sent_before:SentBefore.found",
+        "self._sent.get(self.comment(flight), ())",
+        "()",
+    ),
+    Mutation(
+        "given up though it was sent to",
+        "functions.evaluate_health.app:run",
+        "with_sent_before(deployment, loaded.ledger, rules, now, runtime)",
+        "loaded.ledger",
+    ),
+    Mutation("another fleet shown", "functions.select_targets.app:run", "if known is not None:", "if False:"),
+    Mutation(
+        "ledger for what has ended",
+        "tidegate.store.ledgers:Ledgers.create",
+        "still_live(generation)",
+        'Equals("PK", pk)',
+    ),
+    Mutation(
+        "stop acknowledged too late",
+        "tidegate.course.ending:end_deployment",
+        "runtime.deployments.begin_ending(deployment_id, generation)",
+        "runtime.deployments.get(deployment_id)",
+    ),
+    Mutation(
+        "suspended by a step that is late",
+        "tidegate.scaling.process_suspension:suspend_processes",
+        "if item.get(ENDING):",
+        "if False:",
+    ),
+    Mutation(
+        "one wait taken for two",
+        "tidegate.scaling.lifecycle_actions:_is_repeat",
+        "(of_known.destination == WARM_POOL) == (action.destination == WARM_POOL)",
+        "of_known.destination == action.destination",
+    ),
     Mutation(
         "order not expiring",
         "functions.send_commands.app:publish",

@@ -182,6 +182,7 @@ class SimScaling(ScalingGroups):
             again = [record]
         finally:
             self._world.current.pop()
+        self._world.sweep_later()  # it may have left something to it
         if again and tries > 1:
             self._world.clock.at(self._world.now + 180, lambda: self.deliver(body, tries - 1))
 

@@ -148,9 +148,11 @@ class Story:
         def place(target_id: str) -> tuple[str, int, str]:
             return self.zones.get(target_id, ""), health_of(rows.get(target_id, {}), good), target_id
 
-        wanted = sorted(self.fleet, key=place)
-        assert self.fleet == wanted, f"the order of {self.deployment_id} is {self.fleet}, not {wanted}"
         began = world.current[-1].began
+        # What is noted while the fleet is being selected may have been read before or after.
+        noted = [each for each in self.fleet if rows.get(each, {}).get("time", 0.0) < began]
+        wanted = sorted(noted, key=place)
+        assert noted == wanted, f"the order of {self.deployment_id} is {noted}, not {wanted}"
         gone = {each for each, since in world.boxes.deregistered.items() if since < began}
         assert not gone & set(self.fleet), f"{sorted(gone & set(self.fleet))} are no longer registered"
         there = {plan.target_id for plan in world.scenario.hosts} - world.boxes.deregistered.keys()

@@ -281,6 +281,8 @@ class Watch:
 
     def _ledger_changed(self, deployment_id: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> None:
         assert new is not None, "ledgers are kept"
+        if old is None and new["settled"]:
+            return  # it ended before it had a fleet
         if old is None:
             item = self._world.table.items[f"DEP#{deployment_id}", "DEP"]
             two_fleets = "scaling" not in item and item.get("deploymentStyle", {}).get("deploymentType") == "BLUE_GREEN"

@@ -12,7 +12,7 @@ from tidegate.model.names import revision_key
 from tidegate.store.alarm_watches import AlarmWatches
 from tidegate.store.applications import Applications
 from tidegate.store.deployment_items import OVERVIEW, follow_up_deployment, rollback_deployment
-from tidegate.store.deployments import Deployments, Finished
+from tidegate.store.deployments import Deployments
 from tidegate.store.errors import (
     DeploymentCompletedError,
     DeploymentExistsError,
@@ -128,9 +128,9 @@ def test_a_success_becomes_the_groups_last_good(store: Deployments, table: Table
     deployment_id = created(store, 10)
     overview = dict.fromkeys(OVERVIEW, 0) | {"Succeeded": 6}
     done = store.finish(deployment_id, status="Succeeded", now=20.25, overview=overview, generation=1)
-    assert (done.changed, done.rollback_id) == (True, None)
-    assert (done.deployment["status"], done.deployment["completeTime"]) == ("Succeeded", 20.25)
-    assert done.deployment["overview"]["Succeeded"] == 6
+    assert "rollback" not in done
+    assert (done["status"], done["completeTime"]) == ("Succeeded", 20.25)
+    assert done["overview"]["Succeeded"] == 6
     last = {"deploymentId": deployment_id, "status": "Succeeded", "createTime": 10, "endTime": 20.25}
     found = group(table)
     assert "live" not in found
@@ -143,7 +143,7 @@ def test_a_success_becomes_the_groups_last_good(store: Deployments, table: Table
     }
 
 
-def failing(store: Deployments, table: Table) -> tuple[str, str, Finished]:
+def failing(store: Deployments, table: Table) -> tuple[str, str, Item]:
     """A first success, then a failure that is rolled back."""
     store.finish(created(store, 10), status="Succeeded", now=11)
     failed = created(store, 20, V2, caller="arn:alice", fileExistsBehavior="OVERWRITE")
@@ -154,9 +154,8 @@ def failing(store: Deployments, table: Table) -> tuple[str, str, Finished]:
 
 def test_a_rollback_gets_the_lock_without_a_gap(store: Deployments, table: Table) -> None:
     failed, rollback, done = failing(store, table)
-    assert (done.changed, done.rollback_id) == (True, rollback)
-    assert done.deployment["error"]["code"] == "HEALTH_CONSTRAINTS"
-    assert done.deployment["rollback"]["rollbackDeploymentId"] == rollback
+    assert done["error"]["code"] == "HEALTH_CONSTRAINTS"
+    assert done["rollback"]["rollbackDeploymentId"] == rollback
     new = store.get(rollback)
     assert new["rollback"]["rollbackTriggeringDeploymentId"] == failed
     assert (new["status"], new["creator"], new["location"]) == ("Created", "codeDeployRollback", V1)
@@ -189,18 +188,18 @@ def test_traffic_between_versions_goes_back_all_at_once_and_servers_as_they_came
 
 
 def test_ending_twice_changes_nothing(store: Deployments, table: Table) -> None:
-    failed, rollback, first = failing(store, table)
+    failed, _, first = failing(store, table)
     before = group(table)
     other = rollback_deployment(store.get(failed), before["lastGood"], deployment_id="d-ROLLBACK2", now=40)
     again = store.finish(failed, status="Stopped", now=40, rollback=other)
-    assert again == Finished(first.deployment, rollback, False)
+    assert again == first
     assert group(table) == before
     assert store.get_many(["d-ROLLBACK2"]) == []
 
 
 def test_why_nothing_is_rolled_back_is_kept(store: Deployments) -> None:
     done = store.finish(created(store, 10), status="Failed", now=11, rollback_message="Nothing to go back to.")
-    assert done.deployment["rollback"] == {"rollbackMessage": "Nothing to go back to."}
+    assert done["rollback"] == {"rollbackMessage": "Nothing to go back to."}
 
 
 def test_a_deployment_whose_group_is_gone_ends_alone(store: Deployments, table: Table) -> None:
@@ -209,8 +208,8 @@ def test_a_deployment_whose_group_is_gone_ends_alone(store: Deployments, table: 
     new = rollback_deployment(store.get(failed), group(table)["lastGood"], deployment_id="d-ROLLBACK1", now=30)
     Groups(table).delete("shop", "prod")
     done = store.finish(failed, status="Failed", now=30, rollback=new)
-    assert (done.changed, done.rollback_id, done.deployment["status"]) == (True, None, "Failed")
-    assert "gone" in done.deployment["rollback"]["rollbackMessage"]
+    assert ("rollbackDeploymentId" in done["rollback"], done["status"]) == (False, "Failed")
+    assert "gone" in done["rollback"]["rollbackMessage"]
     assert store.get_many(["d-ROLLBACK1"]) == []
     with pytest.raises(DeploymentGroupNotFoundError):
         group(table)
@@ -220,7 +219,7 @@ def test_a_group_that_goes_while_its_deployment_ends_stays_gone(store: Deploymen
     deployment_id = created(store, 10)
     raced: Any = Raced(table, lambda: Groups(table).delete("shop", "prod"))
     done = Deployments(raced).finish(deployment_id, status="Succeeded", now=20)
-    assert (done.changed, done.deployment["status"]) == (True, "Succeeded")
+    assert done["status"] == "Succeeded"
     with pytest.raises(DeploymentGroupNotFoundError):
         group(table)
 
@@ -229,8 +228,21 @@ def test_of_two_that_end_a_deployment_the_first_counts(store: Deployments, table
     deployment_id = created(store, 10)
     raced: Any = Raced(table, lambda: store.finish(deployment_id, status="Failed", now=19))
     done = Deployments(raced).finish(deployment_id, status="Succeeded", now=20)
-    assert (done.changed, done.deployment["status"], done.deployment["completeTime"]) == (False, "Failed", 19)
+    assert (done["status"], done["completeTime"]) == ("Failed", 19)
     assert "lastSuccessful" not in group(table)
+
+
+def test_once_its_end_has_begun_a_deployment_is_stopped_no_more(store: Deployments) -> None:
+    deployment_id = created(store, 10)
+    store.request_stop(deployment_id, now=11, auto_rollback=True, by="alice")
+    assert store.begin_ending(deployment_id, 1)["stop"] == {"time": 11, "by": "alice", "autoRollback": True}
+    with pytest.raises(DeploymentCompletedError, match=f"The deployment '{deployment_id}' is ending just now"):
+        store.request_stop(deployment_id, now=12, auto_rollback=False, by="bob")
+    assert store.begin_ending(deployment_id, 1)["stop"]["by"] == "alice"
+    with pytest.raises(StaleGenerationError):
+        store.begin_ending(deployment_id, 2)
+    ended = store.finish(deployment_id, status="Failed", now=13)
+    assert store.begin_ending(deployment_id, 1) == ended
 
 
 class Raced:
@@ -357,7 +369,7 @@ def test_an_instance_has_a_lock_of_its_own_beside_the_groups(store: Deployments,
     store.create_for_instance(for_instance(3.0, "i-2"), key="t-2")
     with pytest.raises(InstanceBusyError):
         store.create_for_instance(for_instance(4.0), key="t-3")
-    assert store.finish(first["deploymentId"], status="Succeeded", now=5.0).changed
+    assert store.finish(first["deploymentId"], status="Succeeded", now=5.0)["completeTime"] == 5.0
     lock = ScaledGroups(table).lock("gid", "i-1")
     assert lock is not None
     assert (lock["deploymentId"], lock["key"], lock["endTime"], "live" in lock) == (
@@ -385,7 +397,7 @@ def test_an_instance_needs_its_group_and_an_id_that_is_free(store: Deployments, 
     Groups(table).delete("shop", "prod")
     with pytest.raises(DeploymentGroupNotFoundError):
         store.create_for_instance(for_instance(3.0, "i-2"), key="t")
-    assert store.finish(made["deploymentId"], status="Failed", now=4.0).changed
+    assert store.finish(made["deploymentId"], status="Failed", now=4.0)["completeTime"] == 4.0
 
 
 def test_a_follow_up_and_its_root_know_each_other(store: Deployments) -> None:

@@ -51,6 +51,7 @@ class ScalingGroups:
         self.calls: list[tuple[str, str, tuple[str, ...]]] = []
         self.faults: dict[str, Exception] = {}
         self._tokens = 0
+        self._told: dict[str, Mapping[str, Any]] = {}
 
     # --- the port
 
@@ -151,7 +152,12 @@ class ScalingGroups:
                 **detail,
             },
         }
+        self._told[instance_id] = body
         self._send(body)
+
+    def tell_again(self, instance_id: str) -> None:
+        """The last event about an instance comes again."""
+        self.deliver(self._told[instance_id])
 
     def _send(self, body: Mapping[str, Any]) -> None:
         for _ in range(self.told):

@@ -14,6 +14,8 @@ from tests.unit.functions.test_scaling import NEW, OLD, made_by, scaling
 from tests.unit.functions.test_sweep import live
 from tests.unit.functions.world import Account
 
+from tidegate.model.scaling import ScalingFault
+
 
 def test_a_launch_runs_beside_a_fleet_deployment_and_the_newcomer_is_brought_up_to_date() -> None:
     account, port = scaling(2)
@@ -103,6 +105,39 @@ def test_a_follow_up_whose_start_was_lost_is_started_when_the_step_is_tried_agai
     assert (follow["status"], account.hosts[NEW].revision) == ("Succeeded", "v2.zip")
 
 
+@pytest.mark.parametrize("answered_by", ["the step", "an event that comes again"])
+def test_a_newcomer_that_waits_at_its_hook_though_its_deployment_has_ended_is_followed_up_when_it_is_let_go(
+    answered_by: str,
+) -> None:
+    """A deployment of the fleet would pass it by, and nobody would come again."""
+    account, port = scaling(2)
+    account.deploy("v2.zip", deploymentGroupId=GROUP_ID)
+    account.clock.at(account.now + 5, lambda: port.launch("web", NEW))
+    complete, held = port.complete, list[str]()
+
+    def late(*place: str, go_on: bool) -> bool:
+        if not held:  # until after the end of the fleet's deployment
+            held.append(made_by(account, "user")[-1]["status"])
+            account.clock.pass_time_until(account.now + 120, lambda: False)
+            if answered_by != "the step":
+                raise ScalingFault("AUTO_SCALING_CONFIGURATION", "the hook is broken")
+        return complete(*place, go_on=go_on)
+
+    port.complete = late  # type: ignore[assignment]
+    run_together(account, 250)
+    assert held == ["InProgress"]
+    if answered_by != "the step":
+        assert made_by(account, "CodeDeployAutoUpdate") == []
+        port.tell_again(NEW)
+        assert port.answers == [(NEW, "CONTINUE")]
+        sweep_deployments.run({}, account.runtime)
+        run_together(account)
+    (follow,) = made_by(account, "CodeDeployAutoUpdate")
+    assert list(account.targets(follow["deploymentId"])) == [NEW]
+    assert account.hosts[NEW].revision == "v2.zip"
+    assert live(account) == set()
+
+
 # --- who is gone before it is made
 
 
@@ -120,7 +155,7 @@ def abort_after_the_end(account: Account, creator: str) -> None:
 
     def finish_and_go(deployment_id: str, **given: Any) -> Any:
         done = finish(deployment_id, **given)
-        if done.deployment["creator"] == creator and not aborted:
+        if done["creator"] == creator and not aborted:
             aborted.append(deployment_id)
             account.abort(deployment_id)
             raise Killed("finish")
@@ -189,7 +224,7 @@ def ask_at_the_end(account: Account, key: str, **more: Any) -> None:
 
     def finish_and_ask(deployment_id: str, **given: Any) -> Any:
         done = finish(deployment_id, **given)
-        if done.deployment["creator"] == "user" and not asked:
+        if done["creator"] == "user" and not asked:
             asked.append(account.deploy(key, deploymentGroupId=GROUP_ID, **more))
         return done
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.unit.functions.machine import DEFINITION
+from tests.unit.functions.machine import DEFINITION, Killed
 from tests.unit.functions.world import Account, hosts
 
 from tidegate.gateways.errors import DeniedError, LimitReachedError, ResourceMissingError, ThrottledError
@@ -241,3 +241,52 @@ def test_an_execution_started_twice_finds_nothing_to_do() -> None:
     account.run()
     assert account.path(deployed)[-1] == "Superseded"
     assert (len(account.fleet.commands), len(account.decisions(deployed))) == (commands, decisions)
+
+
+def test_a_step_that_is_late_does_not_begin_what_has_ended_without_it() -> None:
+    """SelectTargets was taken for dead while it wrote, and FinishDeployment ends the deployment meanwhile."""
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip", HALF)
+    state = {"deploymentId": deployed, "generation": 1, "pass": 0}
+    write_many, lates = account.table.write_many, [True]
+
+    def late(writes: Any) -> None:
+        if lates:
+            lates.clear()
+            account.invoke("FinishDeploymentFunction", {**state, "error": {"Error": "Lambda.Unknown", "Cause": ""}})
+        write_many(writes)
+
+    account.invoke("ValidateRevisionFunction", state)
+    account.table.write_many = late  # type: ignore[method-assign]
+    assert account.invoke("SelectTargetsFunction", state)["verdict"] == "FENCED"
+    assert (account.deployment(deployed)["status"], account.targets(deployed)) == ("Failed", {})
+    told = account.decisions(deployed)
+    assert [(each["SK"], each["kind"]) for each in told] == [
+        ("DECISION#000000", "Verdict"),
+        ("DECISION#000001", "Finish"),
+    ]
+
+
+def test_an_end_without_a_fleet_that_was_told_is_ended_by_the_next_execution_and_told_once() -> None:
+    """FinishDeployment dies for good before it can end the record; another execution does not deploy after all."""
+    account = Account(hosts(2))
+    deployed = account.deploy("v1.zip", HALF)
+    broken, dies = KeyError("Reservations"), [True]
+    break_port(account, "instances", "selected_by", broken, lambda: bool(dies))
+    finish = account.runtime.deployments.finish
+
+    def dying(deployment_id: str, **given: Any) -> Any:
+        if dies:
+            raise Killed("finish")
+        return finish(deployment_id, **given)
+
+    account.runtime.deployments.finish = dying  # type: ignore[method-assign]
+    account.run()
+    assert account.status(deployed, 1) == "FAILED"
+    dies.clear()
+    account.sweep()
+    item = account.deployment(deployed)
+    assert (item["status"], item["error"]["code"], item["generation"]) == ("Failed", "INTERNAL_ERROR", 2)
+    assert account.fleet.commands == {}
+    kinds = [each["kind"] for each in account.decisions(deployed)]
+    assert kinds == ["Verdict", "Finish", "Revival"]

@@ -262,3 +262,14 @@ def test_of_many_rosters_those_read_last_are_kept(table: Table) -> None:
     assert store.roster("d-1", "another").members == ()
     table.write(*[Delete((item["PK"], item["SK"])) for item in table.query(DEP[0], "ROSTER#").items])
     assert store.roster("d-1", first.ledger.roster).members == ()
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_an_end_that_was_not_told_is_open_again_in_the_next_generation(table: Table, told: bool) -> None:
+    store, before = created(table)
+    table.write(Update(DEP, set={"ending": True}))
+    before = store.commit("d-1", 1, before, replace(before.ledger, settled=told), [WHY], 1.0)
+    store.take_over("d-1", 1, before, {"revivals": 1}, [WHY], 2.0)
+    item = table.get(DEP)
+    assert item is not None
+    assert (item["generation"], item.get("ending", False)) == (2, told)

@@ -14,7 +14,7 @@ from tidegate.course.target_rows import target_row
 from tidegate.model.cells import Outcome
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import RESTART, TERMINAL, is_blue_green
-from tidegate.model.ledger import Ledger
+from tidegate.model.ledger import Ledger, Roster
 from tidegate.model.legs import events_of
 from tidegate.rollout import RollbackPlan, plan_rollback
 from tidegate.rollout.blue_green import Traffic, traffic_of
@@ -22,13 +22,13 @@ from tidegate.rollout.projection import interrupted_events, pending_events
 from tidegate.scaling.late_originals import take_late_originals_out
 from tidegate.scaling.process_suspension import hold_copy, resume_processes
 from tidegate.store.deployment_items import rollback_deployment, traffic_back_deployment
-from tidegate.store.deployments import Finished
 from tidegate.store.errors import DeploymentGroupNotFoundError
-from tidegate.store.ledgers import Loaded, number_decisions
+from tidegate.store.ledgers import Loaded, StaleLedgerError, number_decisions
 from tidegate.store.targets import TargetRow
 
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime
+    from tidegate.store.table import Item
 
 
 _LOST = "The instance did not answer before the deployment ended; what became of its events is not known."
@@ -56,7 +56,7 @@ def end_deployment(
     told: Sequence[Decision],
     runtime: Runtime,
     now: float,
-) -> Finished:
+) -> Item:
     """End a deployment as its present generation.
 
     Parameters
@@ -64,6 +64,10 @@ def end_deployment(
     before : the ledger as it was read
     closed : the same with its stop condition
     told : decisions that led to the end and are not in the history yet
+
+    Returns
+    -------
+    The deployment as it has ended.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def end_deployment(
     deployment_id, generation = deployment["deploymentId"], deployment["generation"]
     deployment = runtime.deployments.begin_ending(deployment_id, generation)
     if deployment["status"] in TERMINAL:
-        return Finished.before(deployment)
+        return deployment
     if fault := resume_processes(deployment, runtime):
         told = [*told, Decision("Resume", fault.code, fault.message)]
         end = End("Failed", fault.code, fault.message) if end.status == "Succeeded" else end
@@ -90,15 +94,16 @@ def end_deployment(
         _forget_current(deployment, ledger, runtime)
     census = ledger.census()
     attempted = census.succeeded + census.failed
-    traffic = traffic_of(closed) if before.version and is_blue_green(deployment) else None
+    has_fleet = bool(ledger.cells)
+    traffic = traffic_of(closed) if has_fleet and is_blue_green(deployment) else None
     rollback = _rollback_plan(deployment, end, attempted, traffic, runtime)
     _tell(deployment, before, ledger, [*told, *_last_words(end.status, ledger, rollback)], runtime, now)
     return runtime.deployments.finish(
         deployment_id,
         status=end.status,
         now=now,
-        # Without a ledger, what an earlier step has noted stays.
-        overview=ledger.overview if before.version else None,
+        # Without a fleet, what an earlier step has noted stays.
+        overview=ledger.overview if has_fleet else None,
         error=None if end.status == "Succeeded" else {"code": end.code, "message": end.reason},
         rollback=_rollback_item(deployment, rollback, runtime, now),
         rollback_message=rollback.reason if rollback and not rollback.wanted else None,
@@ -185,14 +190,17 @@ def _tell(
     now: float,
 ) -> None:
     """Write the last decisions while the deployment is still live, so that they are never missing from an ended one."""
-    deployment_id = deployment["deploymentId"]
+    deployment_id, generation = deployment["deploymentId"], deployment["generation"]
     if before.ledger.settled:
         return
+    settled = replace(ledger, settled=True)
     if before.version:
-        settled = replace(ledger, settled=True)
-        runtime.ledgers.commit(deployment_id, deployment["generation"], before, settled, decisions, now)
-    else:  # it ended before it had a ledger; the same items are written when this is repeated
-        runtime.table.write_many(number_decisions(deployment_id, ledger, decisions, now)[1])
+        runtime.ledgers.commit(deployment_id, generation, before, settled, decisions, now)
+        return
+    # It ends before it had a ledger: now it has one, so that no step that is late makes another.
+    settled, items = number_decisions(deployment_id, settled, decisions, now)
+    if not runtime.ledgers.create(deployment_id, settled, Roster(), generation, items):
+        raise StaleLedgerError(f"The deployment {deployment_id} has a ledger by now.")
 
 
 def _last_words(status: str, ledger: Ledger, rollback: RollbackPlan | None) -> list[Decision]:

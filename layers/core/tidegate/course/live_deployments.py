@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tidegate.course.aftermath import after_the_end
 from tidegate.course.ending import End, end_deployment, no_ledger
 from tidegate.model.deployment import TERMINAL, ErrorCode
 from tidegate.model.ledger import Closing
 from tidegate.rollout import judge
 from tidegate.rollout.revival import Revival, revive
-from tidegate.scaling.follow_ups import what_follows
 from tidegate.store.errors import DeploymentCompletedError, StaleGenerationError
 from tidegate.store.ledgers import StaleLedgerError
 
@@ -58,6 +58,7 @@ def _looked_after(deployment_id: str, deployment: Mapping[str, Any] | None, runt
         if deployment is None:
             runtime.live_marks.remove(deployment_id)
             return "ended"
+        runtime.acting.act_for(deployment.get("serviceRoleArn"), deployment_id)
         if deployment["status"] in TERMINAL:
             return _end_completed(deployment, runtime)
         return _look_after(deployment, runtime)
@@ -72,14 +73,14 @@ def _looked_after(deployment_id: str, deployment: Mapping[str, Any] | None, runt
 def _end_completed(deployment: Mapping[str, Any], runtime: Runtime) -> str:
     """Do what follows the end of a deployment, where its execution died before it could."""
     released = runtime.live_marks.release(deployment)
-    rollback_id = deployment.get("rollback", {}).get("rollbackDeploymentId")
-    _start(what_follows(deployment, rollback_id, runtime), runtime)
+    _follow_up(deployment, runtime)
     return "released" if released else "ended"
 
 
-def _start(deployment_id: str | None, runtime: Runtime) -> None:
-    if deployment_id is not None:
-        runtime.executions.start(deployment_id, 1)
+def _follow_up(ended: Mapping[str, Any], runtime: Runtime) -> None:
+    following = after_the_end(ended, runtime)
+    if following is not None:
+        runtime.executions.start(following, 1)
 
 
 def _look_after(deployment: Mapping[str, Any], runtime: Runtime) -> str:
@@ -122,5 +123,4 @@ def _give_up(deployment: Mapping[str, Any], revival: Revival, runtime: Runtime) 
         end, closed = End(verdict.status, verdict.code, verdict.reason), verdict.ledger
     elif closed.closing is None:
         closed = replace(closed, closing=Closing(end.status, end.code, end.reason, now))
-    finished = end_deployment(own, loaded, closed, end, [revival.decision], runtime, now)
-    _start(what_follows(finished.deployment, finished.rollback_id, runtime), runtime)
+    _follow_up(end_deployment(own, loaded, closed, end, [revival.decision], runtime, now), runtime)

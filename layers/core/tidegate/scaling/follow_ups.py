@@ -8,11 +8,13 @@ the fleet's, however they end, and of the newcomer's (decision 022).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tidegate.gateways.service_roles import ServiceRoleError
 from tidegate.model.deployment import FOLLOW_UP_CREATOR, is_blue_green
-from tidegate.model.scaling import LAUNCH_CREATOR
+from tidegate.model.scaling import LAUNCH_CREATOR, ScalingFault
 from tidegate.rollout.newcomers import outdated_newcomers
 from tidegate.store.deployment_items import follow_up_deployment
 from tidegate.store.errors import DeploymentGroupBusyError, DeploymentGroupNotFoundError
@@ -20,6 +22,8 @@ from tidegate.store.errors import DeploymentGroupBusyError, DeploymentGroupNotFo
 if TYPE_CHECKING:
     from tidegate.runtime import Runtime
     from tidegate.store.table import Item
+
+_log = logging.getLogger(__name__)
 
 ROOT: Final = "autoUpdateOutdatedInstancesRootDeploymentId"
 _FOLLOW_UPS: Final = "autoUpdateOutdatedInstancesDeploymentIds"
@@ -85,12 +89,29 @@ def _newcomers(ended: Mapping[str, Any], root: Item, last: Item, group: Item, ru
         return []
     health = runtime.targets.health(group["deploymentGroupId"])
     earlier = runtime.deployments.get_many(root.get("relatedDeployments", {}).get(_FOLLOW_UPS, ()))
-    return outdated_newcomers(
+    outdated = outdated_newcomers(
         launches,
         {instance_id: known.revision_key for instance_id, known in health.items()},
         good,
         had={instance_id for each in earlier for instance_id in each.get("newcomers", ())},
     )
+    return _let_go(outdated, group, runtime)
+
+
+def _let_go(instance_ids: list[str], group: Item, runtime: Runtime) -> list[str]:
+    """Those that wait at no hook any more, or all where Auto Scaling does not tell.
+
+    A deployment of the fleet would pass by the others. Who lets them go looks again.
+    """
+    if not instance_ids:
+        return []
+    try:
+        groups = runtime.lifecycle_hooks.groups(group["info"].get("autoScalingGroups") or ())
+    except (ScalingFault, ServiceRoleError):
+        _log.exception("the newcomers of deployment group %s cannot be looked at", group["deploymentGroupId"])
+        return instance_ids
+    states = {instance_id: state for each in groups.values() for instance_id, state in each.states.items()}
+    return [each for each in instance_ids if states.get(each) != "Pending:Wait"]
 
 
 def _launches(root: Item, last: Item, group: Item, runtime: Runtime) -> list[Item]:

@@ -74,8 +74,8 @@ def take_up(group: Item, action: LifecycleAction, runtime: Runtime) -> str:
     return "deployed"
 
 
-def complete(deployment: Mapping[str, Any], runtime: Runtime) -> None:
-    """Let the instance of an ended deployment go on, or abandon it; one that waits no more is fine.
+def complete(deployment: Mapping[str, Any], runtime: Runtime) -> bool:
+    """Let the instance of an ended deployment go on, or abandon it; whether it waited, for one that does not is fine.
 
     Raises
     ------
@@ -83,10 +83,9 @@ def complete(deployment: Mapping[str, Any], runtime: Runtime) -> None:
         Auto Scaling refuses. Nothing of the deployment changes by it any more: the sweep tries again.
     """
     action = of_deployment(deployment)
-    if action is not None:
-        runtime.lifecycle_hooks.complete(
-            action.scaling_group, action.hook, action.instance_id, action.token, go_on=let_go(deployment)
-        )
+    return action is not None and runtime.lifecycle_hooks.complete(
+        action.scaling_group, action.hook, action.instance_id, action.token, go_on=let_go(deployment)
+    )
 
 
 def keep_waiting(deployment: Mapping[str, Any], runtime: Runtime, now: float) -> Closing | None:
@@ -126,7 +125,8 @@ def _is_repeat(lock: Item, known: Mapping[str, Any], action: LifecycleAction) ->
 def _carry_on(known: Mapping[str, Any], runtime: Runtime) -> None:
     """Whoever was first may have died between the record and the start, or between the end and the answer."""
     if known["status"] in TERMINAL:
-        complete(known, runtime)
+        if complete(known, runtime):
+            runtime.live_marks.put(known)  # what follows its end waited for this: the sweep looks again
     elif known["status"] == "Created":
         runtime.executions.start(known["deploymentId"], known["generation"])
 

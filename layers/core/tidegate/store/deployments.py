@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from tidegate.model.deployment import ENDING, TERMINAL, TERMINATION_WAIT_STARTED
@@ -24,20 +23,6 @@ from tidegate.store.groups import group_key
 from tidegate.store.table import All, AttributeAbsent, Cursor, Equals, Item, OneOf, Page, Table, Update, time_span
 
 _TRIES: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a deployment ended: its item, the id of its rollback, and whether this very call ended it."""
-
-    deployment: Item
-    rollback_id: str | None
-    changed: bool
-
-    @classmethod
-    def before(cls, deployment: Item) -> Finished:
-        """Of a deployment that had ended before."""
-        return cls(deployment, deployment.get("rollback", {}).get("rollbackDeploymentId"), False)
 
 
 class Deployments:
@@ -277,7 +262,7 @@ class Deployments:
         rollback: Mapping[str, Any] | None = None,
         rollback_message: str | None = None,
         generation: int | None = None,
-    ) -> Finished:
+    ) -> Item:
         """End a deployment: one transaction over it, its group and, where it rolls back, the new deployment.
 
         The group's lock is released, or passed to the rollback so that nothing slips between; a success becomes the
@@ -300,6 +285,10 @@ class Deployments:
         generation
             The writer's generation, as in :meth:`amend`.
 
+        Returns
+        -------
+        The deployment as it has ended.
+
         Raises
         ------
         DeploymentNotFoundError, StaleGenerationError
@@ -310,7 +299,7 @@ class Deployments:
         for _ in range(_TRIES):
             deployment = self.get(deployment_id)
             if deployment["status"] in TERMINAL:
-                return Finished.before(deployment)
+                return deployment
             if generation is not None and deployment.get("generation") != generation:
                 raise StaleGenerationError(deployment_id, generation)
             group = self._table.get(group_key(deployment["applicationName"], deployment["deploymentGroupName"]))
@@ -320,8 +309,7 @@ class Deployments:
                 self._table.write(*writes)
             except ConditionFailedError:
                 continue  # Ended, stopped being ours, or lost its group meanwhile: look again.
-            rolls_back = rollback["deploymentId"] if rollback and holds else None
-            return Finished(self.get(deployment_id), rolls_back, True)
+            return self.get(deployment_id)
         raise TableBusyError(f"Deployment {deployment_id} is being changed by others; it was not ended.")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tidegate.model import legs
 from tidegate.model.decisions import Decision
-from tidegate.model.deployment import TERMINATION_WAIT_STARTED
+from tidegate.model.deployment import ENDING, TERMINATION_WAIT_STARTED
 from tidegate.model.ledger import Closing, Flight, Ledger, Purpose, Roster
 from tidegate.store.deployment_items import LIVE_STATUSES, still_live
 from tidegate.store.errors import ConditionFailedError, ConflictError, StaleGenerationError
@@ -170,7 +170,8 @@ class Ledgers:
         pk = f"DEP#{deployment_id}"
         ledger, puts = number_decisions(deployment_id, before.ledger, decisions, now)
         raised = {**changes, "generation": generation + 1, "generationTime": now}
-        writes: list[Write] = [Update((pk, "DEP"), set=raised, condition=still_live(generation))]
+        goes_on = () if ledger.settled else (ENDING,)  # an end that was not told yet may be another
+        writes: list[Write] = [Update((pk, "DEP"), set=raised, remove=goes_on, condition=still_live(generation))]
         if before.version:
             head = {"PK": pk, "SK": "LEDGER", "version": before.version + 1, **_head(ledger)}
             writes.append(Put(head, Equals("version", before.version)))

@@ -39,6 +39,10 @@ class LiveMarks:
                 if start is None:
                     break
 
+    def put(self, deployment: Mapping[str, Any]) -> None:
+        """Mark a deployment that has ended, and after which something is left to be done."""
+        self._table.write(Put(live_mark(deployment)))
+
     def remove(self, deployment_id: str) -> None:
         """Take away the mark of a deployment that has ended and after which nothing is left to be done."""
         self._table.write(Delete(live_key(deployment_id)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from tidegate.model.deployment import RESTART
 from tidegate.model.scaling import is_leaving
-from tidegate.store.table import Put, Table, sort_time
+from tidegate.store.table import Delete, Key, Put, Table, sort_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,10 @@ class Targets:
         if puts:
             self._table.write_many(puts)
 
+    def take_back(self, deployment: Mapping[str, Any], target_ids: Sequence[str]) -> None:
+        """Take what was told of installations on targets out of the report: the deployment goes by without them."""
+        self._table.write_many([Delete(_installation_key(deployment, each)) for each in target_ids])
+
     def health(self, group_id: str) -> dict[str, Health]:
         """Health of the group's instances, by target id; those never deployed to are absent."""
         items = self._table.query(f"GROUP#{group_id}", "HOST#").items
@@ -124,15 +128,20 @@ def _row(deployment_id: str, row: TargetRow, now: float) -> Put:
     )
 
 
+def _installation_key(deployment: Mapping[str, Any], target_id: str) -> Key:
+    return f"HOST#{target_id}", f"{sort_time(deployment['createTime'])}#{deployment['deploymentId']}"
+
+
 def _installation(deployment: Mapping[str, Any], row: TargetRow, now: float) -> Put:
     starts = [event["startTime"] for event in row.events if "startTime" in event]
     ends = [event["endTime"] for event in row.events if "endTime" in event]
     when = sort_time(deployment["createTime"])
     application, revision_key = deployment["applicationName"], deployment["revisionKey"]
+    pk, sk = _installation_key(deployment, row.target_id)
     return Put(
         {
-            "PK": f"HOST#{row.target_id}",
-            "SK": f"{when}#{deployment['deploymentId']}",
+            "PK": pk,
+            "SK": sk,
             "GSI1PK": f"INSTALLED#{application}#{revision_key}",
             "GSI1SK": f"{when}#{deployment['deploymentId']}#{row.target_id}",
             "GSI2PK": f"INSTALLED#{deployment['deploymentId']}",
