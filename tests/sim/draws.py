@@ -243,7 +243,17 @@ def _scaling(seed: int, asked_at: list[float]) -> ScalingPlan | None:
         termination_hook=dice.random() < 0.5,
         strategy=dice.choice(("UPDATE", "UPDATE", "UPDATE", "IGNORE")),
     )
-    return _with_changes(seed, plan)
+    return _with_refusals(seed, _with_changes(seed, plan))
+
+
+def _with_refusals(seed: int, plan: ScalingPlan) -> ScalingPlan:
+    """The plan with calls that Auto Scaling refuses for a while, in a share of the seeds."""
+    dice = random.Random(f"refusals {seed}")
+    if dice.random() < 0.75:
+        return plan
+    calls = dice.sample(("groups", "put", "delete", "complete", "heartbeat", "suspend", "resume"), dice.randint(1, 3))
+    spans = [(round(1500 * dice.random(), 3), dice.choice((20, 300, 1500))) for _ in calls]
+    return replace(plan, refusals=tuple((each, at, at + lasts) for each, (at, lasts) in zip(calls, spans, strict=True)))
 
 
 def _with_changes(seed: int, plan: ScalingPlan) -> ScalingPlan:

@@ -80,6 +80,8 @@ def _check_course(world: SimWorld, deployment_id: str, item: Mapping[str, Any]) 
             fits |= {"ELB_INVALID_INSTANCE"}
         if world.copies:
             fits |= world.copies.codes()
+        if world.scaling and world.scaling.refused:
+            fits |= {"AUTO_SCALING_IAM_ROLE_PERMISSIONS"}
         if "scaling" in item:
             fits |= {"AUTO_SCALING_CONFIGURATION"} | _given_up(world)
         _require(code in fits, f"{deployment_id} ended {item['status']} with {item['error']}")

@@ -144,7 +144,7 @@ MUTATIONS = (
     Mutation(
         "end without a ledger",
         "tidegate.course.ending:_tell",
-        "if not runtime.ledgers.create(deployment_id, settled, Roster(), generation, items):",
+        "if not runtime.ledgers.create(deployment_id, settled, roster, generation, items):",
         "if runtime.table.write_many(items):",
     ),
     Mutation(

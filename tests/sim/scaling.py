@@ -18,7 +18,7 @@ from tests.unit.functions.scaling_groups import ScalingGroups
 from tests.unit.functions.world import START
 
 from tidegate.model.deployment import FOLLOW_UP_CREATOR
-from tidegate.model.scaling import LAUNCH_CREATOR, TERMINATION_CREATOR, WARM_POOL
+from tidegate.model.scaling import LAUNCH_CREATOR, TERMINATION_CREATOR, WARM_POOL, ScalingFault
 
 if TYPE_CHECKING:
     from tests.sim.world import SimWorld
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NAME = "web"
 RULE = 10
 #: What may keep functions from an answer in time. Lost events and hosts do not.
-_EXCUSES = ("killed", "throttled", "slow call", "execution aborted", "taken for dead")
+_EXCUSES = ("killed", "throttled", "slow call", "execution aborted", "taken for dead", "Auto Scaling refuses")
 Place = tuple[str, str, bool]
 _OF_FLEET = ("lastAttempted", "lastSuccessful", "lastGood")
 
@@ -54,6 +54,7 @@ class SimScaling(ScalingGroups):
         self.goods: list[tuple[float, str]] = []
         self.to_come = 0
         self.group_of: dict[str, str] = {}  # by instance
+        self.refused: set[str] = set()  # calls that were
 
     @property
     def is_open(self) -> bool:
@@ -187,6 +188,15 @@ class SimScaling(ScalingGroups):
             self._world.clock.at(self._world.now + 180, lambda: self.deliver(body, tries - 1))
 
     # --- the port
+
+    def _called(self, name: str) -> None:
+        super()._called(name)
+        for call, since, until in self._plan.refusals:
+            planned = f"Auto Scaling refuses {call}"
+            if call == name and since <= self._world.now - START < until and self._world.chance.planned(planned):
+                fault = ScalingFault("AUTO_SCALING_IAM_ROLE_PERMISSIONS", f"{call}: no right to it")
+                self.refused.add(name)
+                raise fault
 
     def delete(self, scaling_group: str, name: str) -> None:
         """Who waits at a hook that is deleted is told its default (API: DeleteLifecycleHook)."""

@@ -142,6 +142,7 @@ class ScalingPlan:
     suspended : those that somebody else has suspended
     switched_at : when UpdateDeploymentGroup turns the termination hook on, or off; seconds
     hook_lost_at : when somebody removes the launch hook by hand
+    refusals : calls that Auto Scaling refuses, as a right is missing, each from when until when; seconds
     """
 
     newcomers: tuple[Newcomer, ...]
@@ -151,6 +152,7 @@ class ScalingPlan:
     suspended: frozenset[str] = frozenset()
     switched_at: tuple[float, ...] = ()
     hook_lost_at: float | None = None
+    refusals: tuple[tuple[str, float, float], ...] = ()
 
     @property
     def kinds(self) -> list[str]:
@@ -160,6 +162,7 @@ class ScalingPlan:
             "suspended processes": bool(self.suspends),
             "termination hook switched": bool(self.switched_at),
             "launch hook lost": self.hook_lost_at is not None,
+            "calls refused": bool(self.refusals),
         }
         return [f"Auto Scaling, {kind}" for kind, has in found.items() if has]
 

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping
 from tidegate_runner.errors import SCRIPT_FAILED, SCRIPT_MISSING, SCRIPT_TIMED_OUT, ScriptError
 from tidegate_runner.logs import ScriptLog
 from tidegate_runner.output import LineReader
+from tidegate_runner.signals import HeldBack
 from tidegate_runner.system import IS_WINDOWS
 
 if IS_WINDOWS:
@@ -50,14 +51,16 @@ def run_scripts(
             message = "Script does not exist at specified location: %s" % path
             raise ScriptError(SCRIPT_MISSING, script["location"], message)
         make_runnable(script, path, log)
-        process = start(script, path, dict(environment, **variables), variables, cwd)
-        _attend(script, process, log)
+        with HeldBack() as held:
+            process = start(script, path, dict(environment, **variables), variables, cwd)
+            _attend(script, process, log, held)
 
 
-def _attend(script: Dict[str, Any], process: "subprocess.Popen[bytes]", log: ScriptLog) -> None:
+def _attend(script: Dict[str, Any], process: "subprocess.Popen[bytes]", log: ScriptLog, held: HeldBack) -> None:
     """Follow a script to its end; the reader owns its pipes."""
     reader = read_output(process, log.output)
     try:
+        held.heed()
         timeout = min(int(script["timeout"]), _LONGEST)
         if not _await_exit(process, reader, time.monotonic() + timeout):
             end(process, reader)

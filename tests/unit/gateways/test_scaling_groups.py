@@ -13,6 +13,7 @@ from tidegate.gateways.scaling_groups import ScalingGroups
 from tidegate.model.balancers import Balancer, BalancerKind
 
 COPY = "CodeDeploy_prod_d-A1B2C3111"
+NO_CAPACITY = "We currently do not have sufficient t3.micro capacity in the zone you requested (us-east-1a)."
 SOURCE = {"AutoScalingGroupName": "web", "MaxSize": 2, "AvailabilityZones": ["a"]}
 
 
@@ -52,6 +53,7 @@ def test_throttling_is_no_refusal(stubbed: Callable[[str], tuple[Any, Stubber]])
             "You have exceeded your vCPU limit",
             ("RESOURCE_LIMIT_EXCEEDED", "You have exceeded your vCPU limit"),
         ),
+        ("Failed", NO_CAPACITY, ("RESOURCE_LIMIT_EXCEEDED", NO_CAPACITY)),
         ("Failed", "No such key pair", ("AUTO_SCALING_CONFIGURATION", "No such key pair")),
     ],
 )

@@ -199,7 +199,8 @@ def _tell(
         return
     # It ends before it had a ledger: now it has one, so that no step that is late makes another.
     settled, items = number_decisions(deployment_id, settled, decisions, now)
-    if not runtime.ledgers.create(deployment_id, settled, Roster(), generation, items):
+    roster = Roster() if deployment.get("computePlatform", "Server") == "Server" else None
+    if not runtime.ledgers.create(deployment_id, settled, roster, generation, items):
         raise StaleLedgerError(f"The deployment {deployment_id} has a ledger by now.")
 
 

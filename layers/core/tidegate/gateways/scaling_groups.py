@@ -19,7 +19,7 @@ _ABSENT: Final = "not found"
 _TYPES: Final = {BalancerKind.TARGET_GROUP: "elbv2", BalancerKind.CLASSIC: "elb"}
 _MOST_SOURCES: Final = 10
 #: How Auto Scaling words that a launch failed for want of room (AWS: "Troubleshoot Auto Scaling: instance launch").
-_NO_ROOM: Final = ("limit", "quota", "insufficient")
+_NO_ROOM: Final = ("limit", "quota", "sufficient")  # "insufficient", "do not have sufficient"
 _REFUSALS: Final = Refusals(
     FleetFault,
     denied="Allow it in the policies of the account. A launch template needs ec2:RunInstances, ec2:CreateTags and, for "

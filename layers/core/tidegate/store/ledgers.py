@@ -49,11 +49,15 @@ class Ledgers:
         self._rosters: dict[str, Roster] = {}  # by key
 
     def create(
-        self, deployment_id: str, ledger: Ledger, roster: Roster, generation: int, writes: Sequence[Write]
+        self, deployment_id: str, ledger: Ledger, roster: Roster | None, generation: int, writes: Sequence[Write]
     ) -> bool:
         """Write roster and ledger for the first time, with ``writes`` in the same transaction.
 
-        Does nothing when they are there already, which it tells: the fleet of a deployment is resolved once.
+        Does nothing when the ledger is there already, which it tells: the fleet of a deployment is resolved once.
+
+        Parameters
+        ----------
+        roster : None where somebody else has written what there is, as of a shift of traffic between versions
 
         Raises
         ------
@@ -63,10 +67,11 @@ class Ledgers:
         pk = f"DEP#{deployment_id}"
         if self._table.get((pk, "LEDGER")) is not None:
             return False
-        key, shards = roster_items(pk, roster)
-        if shards:
-            self._table.write_many(shards)
-        ledger = replace(ledger, roster=key)
+        if roster is not None:
+            key, shards = roster_items(pk, roster)
+            if shards:
+                self._table.write_many(shards)
+            ledger = replace(ledger, roster=key)
         head = Put({"PK": pk, "SK": "LEDGER", "version": 1, **_head(ledger)}, Absent())
         try:
             live = Check((pk, "DEP"), still_live(generation))

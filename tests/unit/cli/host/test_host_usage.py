@@ -173,7 +173,7 @@ def test_a_signal_ends_the_script_that_runs(machine, number):
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
 
-    assert process.returncode == 128 + number
+    assert process.returncode == 128 + number, err
     assert "interrupted; the script that ran was ended" in err
     script, deadline = int(machine.heard()[0]), time.monotonic() + 20
     while not ended(script) and time.monotonic() < deadline:
