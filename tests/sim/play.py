@@ -55,6 +55,8 @@ def play(scenario: Scenario, without: frozenset[str] = frozenset(), *, traced: b
         violation = str(broken)
     except AssertionError as broken:  # the machine's interpreter: an execution that has no end
         violation = f"assertion: {broken}"
+    except Exception as error:  # of the play itself; functions' own are told by the world
+        violation = f"the play broke off: {error!r}"
     finally:
         logging.disable(logging.NOTSET)
     met = Counter(f"fault: {name.partition(' #')[0]}" for name in chance.happened if " #" in name)

@@ -67,6 +67,10 @@ class SimScaling(ScalingGroups):
             self.group_of[each] = NAME
             self.all[NAME].states[each] = "InService"
 
+    def in_service(self) -> set[str]:
+        """The instances that a deployment of the fleet goes to."""
+        return {each for group in self.all.values() for each, state in group.states.items() if state == "InService"}
+
     def state_of(self, instance_id: str) -> str:
         """The lifecycle state of an instance; those of a group that is gone are gone with it."""
         group = self.all.get(self.group_of[instance_id])
@@ -191,7 +195,7 @@ class SimScaling(ScalingGroups):
 
     def _called(self, name: str) -> None:
         super()._called(name)
-        for call, since, until in self._plan.refusals:
+        for call, since, until in self._plan.refusals if self._world.current else ():
             planned = f"Auto Scaling refuses {call}"
             if call == name and since <= self._world.now - START < until and self._world.chance.planned(planned):
                 fault = ScalingFault("AUTO_SCALING_IAM_ROLE_PERMISSIONS", f"{call}: no right to it")
@@ -327,12 +331,14 @@ class SimScaling(ScalingGroups):
         if self._plan.strategy == "IGNORE":
             self._require(not follows, "there are follow-ups, and newcomers are to stay as they are")
             return
-        since: dict[str, float] = {}
+        had: dict[str, set[str]] = {}
         for each in follows:
             root = each["relatedDeployments"]["autoUpdateOutdatedInstancesRootDeploymentId"]
-            fresh = [one for one in launches if since.get(root, 0) < one["completeTime"] <= each["createTime"]]
-            self._require(bool(fresh), f"{each['deploymentId']} follows {root} for no newcomer")
-            since[root] = each["createTime"]
+            came = {one["scaling"]["instanceId"] for one in launches if one["completeTime"] <= each["createTime"]}
+            fresh = set(each["newcomers"]) & came - had.setdefault(root, set())
+            told = f"{each['deploymentId']} follows {root} for {each['newcomers']}"
+            self._require(fresh == set(each["newcomers"]) and bool(fresh), told)
+            had[root] |= fresh
         for launch in launches:
             self._check_up_to_date(launch, deployments)
 
@@ -355,4 +361,6 @@ class SimScaling(ScalingGroups):
             return
         ours = [each["deploymentId"] for each in others if each["revisionKey"] == good["revisionKey"]]
         brought = any(instance_id in stories[each].fleet for each in ours)
+        if self.refused:  # a follow-up may have ended before it had a fleet
+            brought = brought or any(instance_id in each.get("newcomers", ()) for each in deployments)
         self._require(brought, f"{instance_id} has {launch['location']}, and nothing followed {good['deploymentId']}")

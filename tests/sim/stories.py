@@ -104,12 +104,17 @@ class Story:
         watch = float((zonal or {}).get("monitorDurationInSeconds") or 0)
         first = (zonal or {}).get("firstZoneMonitorDurationInSeconds")
         minimum = item["minimum"]
+        others = world.selected() - set(fleet) if item["creator"] == "CodeDeployAutoUpdate" else set()
+        well = sum(bool(rows.get(each, {}).get("healthy")) for each in others)
         story = cls(
             deployment_id,
             events_of(item),
             fleet,
             {each for each in fleet if rows.get(each, {}).get("healthy")},
-            floor_of(minimum["type"], minimum["value"], len(fleet)),
+            min(
+                floor_of(minimum["type"], minimum["value"], len(fleet)),
+                max(0, floor_of(minimum["type"], minimum["value"], len(fleet) + len(others)) - well),
+            ),
             zones,
             {zone: floor_of(per_zone["type"], per_zone["value"], size) for zone, size in sizes.items()},
             (watch if first is None else float(first), watch),

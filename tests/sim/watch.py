@@ -298,7 +298,7 @@ class Watch:
         since = self.stopping.get(deployment_id)
         if new["batches"] > old["batches"] and since is not None and self._world.current:
             run = [f for f in new["flights"] if f["purpose"] == "run" and f["stage"] == 0 and f not in old["flights"]]
-            fresh = [f for f in run if f["key"] not in {each["key"].rstrip("+") for each in old["flights"]}]
+            fresh = [f for f in run if f["key"].rstrip("+") not in {each["key"].rstrip("+") for each in old["flights"]}]
             began = self._world.current[-1].began
             self.require(
                 not fresh or began <= since, 2, f"{deployment_id} chose a batch though it was to begin nothing"

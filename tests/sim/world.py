@@ -138,6 +138,11 @@ class SimWorld(Account):
         ours = (each for each in self.table.courses if self.deployment(each)["creator"] == "user")
         return next(ours, "")
 
+    def selected(self) -> set[str]:
+        """The instances that the group selects now, outside of blue/green."""
+        there = {plan.target_id for plan in self.scenario.hosts} - self.boxes.deregistered.keys()
+        return there | (self.scaling.in_service() if self.scaling else set())
+
     def noted_health(self) -> dict[str, Any]:
         """What is noted of the instances' health, by target id."""
         return {row["SK"][5:]: row for row in self.table.query(f"GROUP#{self.group_id}", "HOST#").items}

@@ -36,6 +36,16 @@ def test_a_launch_runs_beside_a_fleet_deployment_and_the_newcomer_is_brought_up_
     assert list(account.targets(follow["deploymentId"])) == [NEW], "the others are not outdated"
 
 
+@pytest.mark.parametrize("minimum", [("FLEET_PERCENT", 50), ("HOST_COUNT", 2), ("MOST_CONCURRENCY", 1)])
+def test_a_single_newcomer_is_brought_up_to_date_whatever_the_minimum(minimum: tuple[str, int]) -> None:
+    account, port = scaling(4)
+    account.deploy("v2.zip", minimum, deploymentGroupId=GROUP_ID)
+    account.clock.at(account.now + 5, lambda: port.launch("web", NEW))
+    run_together(account)
+    (follow,) = made_by(account, "CodeDeployAutoUpdate")
+    assert (follow["status"], account.hosts[NEW].revision) == ("Succeeded", "v2.zip")
+
+
 def test_a_newcomer_that_ends_after_the_fleet_is_brought_up_to_date_too() -> None:
     account, port = scaling(1)
     account.deploy("v2.zip", deploymentGroupId=GROUP_ID)

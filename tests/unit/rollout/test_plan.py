@@ -67,6 +67,36 @@ def test_a_minimum_counts_only_the_hosts_that_are_deployed_to() -> None:
     assert (made.ledger.minimum, made.decision.facts["total"]) == (3, 5)
 
 
+@pytest.mark.parametrize(
+    ("minimum", "well", "unwell", "newcomers", "floor"),
+    [
+        (("FLEET_PERCENT", 50), 9, 0, 1, 0),  # by its own, one of one would have to stay
+        (("FLEET_PERCENT", 50), 2, 8, 2, 1),  # of 12 six must, two others do: more than by their own
+        (("FLEET_PERCENT", 95), 19, 0, 1, 0),
+        (("HOST_COUNT", 15), 17, 0, 2, 0),
+        (("HOST_COUNT", 3), 2, 0, 2, 1),
+        (("MOST_CONCURRENCY", 1), 9, 0, 3, 2),  # one at a time
+        (("MOST_CONCURRENCY", 1), 2, 1, 1, 0),  # the unwell one keeps no newcomer from its deployment
+    ],
+)
+def test_for_newcomers_the_minimum_is_the_whole_fleets_where_that_asks_for_less(
+    minimum: tuple[str, int], well: int, unwell: int, newcomers: int, floor: int
+) -> None:
+    fleet = [Candidate(f"i-{n:02d}", True, "new") for n in range(well)]
+    fleet += [Candidate(f"i-b{n:02d}", False, "new") for n in range(unwell)]
+    fresh = [Candidate(f"i-c{n:02d}", True, "good") for n in range(newcomers)]
+    only = {each.target_id for each in fresh}
+    made = plan([*fleet, *fresh], minimum, last_good="new", now=5, outdated_for="new", only=only)
+    assert (len(made.roster.members), made.ledger.minimum, made.ledger.closing) == (newcomers, floor, None)
+
+
+def test_a_fleet_that_is_too_unwell_for_its_newcomers_says_so() -> None:
+    fleet = [*(Candidate(f"i-b{n}", False, "new") for n in range(9)), Candidate("i-c", True, "good")]
+    made = plan(fleet, ("FLEET_PERCENT", 50), last_good="new", now=5, outdated_for="new", only={"i-c"})
+    assert made.ledger.closing is not None
+    assert made.ledger.closing.code == "HEALTH_CONSTRAINTS_INVALID"
+
+
 def test_nothing_outdated_is_a_plan_and_no_fault() -> None:
     made = plan([Candidate("i-0", True, "new")], ("HOST_COUNT", 0), last_good="good", now=5, outdated_for="new")
     assert (made.ledger.closing, made.ledger.cells, made.decision.code) == (None, b"", "NOTHING_OUTDATED")

@@ -92,7 +92,8 @@ def plan(
     last_good : key of the group's last successful revision, or ""
     now : epoch seconds
     outdated_for : when set, hosts that already run this revision (healthy) are left out
-    only : when set, all hosts but these are left out too
+    only : when set, all hosts but these are left out too. Where the minimum of the whole fleet, for which those left
+        out count that are healthy, asks for less, that one holds: by its own, one newcomer might never be taken out
     stages : what each target goes through
     zonal : one zone after another, in the order of their names; ``None`` for all at once. With on-premises
         instances, which are in no zone, nothing is begun
@@ -105,8 +106,10 @@ def plan(
     total = len(ordered)
     if most is not None and total > most:
         return too_many(total, most, now)
-    floor = minimum_healthy(*minimum, total)
-    closing, decision = _verdict_on_fleet(found, found - len(outdated), total, floor, minimum, now)
+    floor, beside = minimum_healthy(*minimum, total), ""
+    if only is not None and total:
+        floor, beside = _beside_others(floor, candidates, wanted, minimum)
+    closing, decision = _verdict_on_fleet(found, found - len(outdated), total, floor, minimum, now, beside)
     legs: tuple[Leg, ...] = (whole_fleet(total, floor, stages),)
     boxes = [c.target_id for c in ordered if c.nodes is not None]
     if zonal is not None and closing is None and boxes:
@@ -124,6 +127,24 @@ def plan(
         ),
         decision=decision,
     )
+
+
+def _beside_others(
+    floor: int, candidates: Sequence[Candidate], chosen: Sequence[Candidate], minimum: tuple[str, int]
+) -> tuple[int, str]:
+    """How many of the chosen must stay healthy where others of the fleet do, and a sentence on it where these are fewer.
+
+    Parameters
+    ----------
+    floor : by the minimum of the chosen alone
+    """
+    ids = {each.target_id for each in chosen}
+    whole = minimum_healthy(*minimum, len(candidates))
+    others = sum(each.healthy is True for each in candidates if each.target_id not in ids)
+    if max(0, whole - others) >= floor:
+        return floor, ""
+    told = f" Of all {count(len(candidates), 'instance')} {whole} must; {others} of those left out are healthy."
+    return max(0, whole - others), told
 
 
 def too_many(total: int, most: int, now: float) -> Plan:
@@ -174,7 +195,7 @@ def _verdict_on_zones(
 
 
 def _verdict_on_fleet(
-    found: int, current: int, total: int, floor: int, minimum: tuple[str, int], now: float
+    found: int, current: int, total: int, floor: int, minimum: tuple[str, int], now: float, beside: str
 ) -> tuple[Closing | None, Decision]:
     kind, value = minimum
     facts: dict[str, int | str] = {"total": total, "minimum": floor, "type": kind, "value": value}
@@ -198,12 +219,12 @@ def _verdict_on_fleet(
         reason = (
             f"{kind} {value} asks for {floor} of {count(total, 'instance')} to "
             "stay healthy, so not one of them may be taken "
-            "out to be deployed to. Lower the minimum or add instances."
+            f"out to be deployed to.{beside} Lower the minimum or add instances."
         )
     else:
         reason = (
             f"{count(total, 'instance')} will be deployed to; {floor} must stay healthy ({kind} {value}), "
-            f"so at most {total - floor} are out at a time."
+            f"so at most {total - floor} are out at a time.{beside}"
         )
         return None, Decision("Plan", "PLANNED", reason, facts)
     return refused(code, reason, facts, now)
