@@ -87,6 +87,7 @@ class Watch:
         self.of_instances: set[str] = set()  # deployments that Auto Scaling started for one instance
         self.stopping: dict[str, float] = {}  # since when a deployment is to begin nothing new
         self.refusals = 0
+        self.taken_late: set[str] = set()  # newcomers of original groups, at the end of blue/green
         self.ever_late: set[Key] = set()  # rows ever written by a function that had been taken for dead
         self.written_late: set[Key] = set()  # those that it wrote last
         self.good_when_made: dict[str, str] = {}  # by deployment: the group's last good revision then
@@ -140,7 +141,7 @@ class Watch:
             traffic = self._world.balancer.still_in((), [target_id])
             self.require(not traffic, 4, f"{target_id} was worked on while its traffic was {traffic.get(target_id)}")
         if order["events"][0] == "AfterAllowTraffic":
-            served = self._world.balancer.is_healthy(target_id)
+            served = self._world.balancer.is_healthy(target_id) or target_id in self.taken_late
             self.require(served, 4, f"{target_id} of {deployment_id} came to {order['events']} without its traffic")
         for event in order["events"]:
             why = story.event(target_id, event)
@@ -186,6 +187,8 @@ class Watch:
     def blocked(self, ids: Sequence[str]) -> None:
         """Targets have lost their traffic: in blue/green, others have it."""
         story = self.stories.get(self._world.current[-1].deployment_id)
+        if self._world.current[-1].function == "FinishDeploymentFunction":
+            self.taken_late |= set(ids)  # whose launch may be deployed to meanwhile, and lets them go without traffic
         if isinstance(story, TwoFleets):
             why = story.taken(ids, self._serving())
             self.require(not why, 1, f"{story.deployment_id}: {why}")

@@ -8,8 +8,8 @@ import pytest
 from tests.unit.rollout.driver import BAD, FAST, GOOD, Deployment, Host, fleet
 
 from tidegate.model.cells import Outcome
-from tidegate.model.ledger import Purpose
-from tidegate.rollout import Candidate
+from tidegate.model.ledger import Closing, Flight, Ledger, Purpose
+from tidegate.rollout import Candidate, judge
 
 ONE_AT_A_TIME = ("MOST_CONCURRENCY", 1)
 ALL = ("HOST_COUNT", 0)
@@ -120,6 +120,18 @@ def test_the_drain_has_an_end() -> None:
     assert (deployed.verdict.status, deployed.census.in_flight, deployed.census.pending) == ("Stopped", 1, 1)
     assert "1 instance did not answer within 7 min" in deployed.verdict.reason
     assert deployed.now >= 3 + rules.drain_limit
+
+
+@pytest.mark.parametrize(("purpose", "waits"), [(Purpose.RUN, True), (Purpose.REPORT, False)])
+def test_the_drain_outlasts_an_order_that_may_still_be_picked_up(purpose: Purpose, waits: bool) -> None:
+    """Sent shortly before its end, to a target that is further on: nothing is begun after a deployment's end."""
+    closing = Closing("Stopped", "MANUAL_STOP", "Somebody asked.", 0.0)
+    sent = FAST.drain_limit - 1
+    flight = Flight("0001.00", purpose, 0, (0,), 0.0, "cmd", sent)
+    ledger = Ledger(bytes([Outcome.IN_FLIGHT]), 0, (flight,), closing)
+    assert judge(ledger, FAST, FAST.drain_limit + 1).kind.ends is not waits
+    assert judge(ledger, FAST, sent + FAST.undelivered_after).kind.ends is not waits
+    assert judge(ledger, FAST, sent + FAST.undelivered_after + 0.1).kind.ends
 
 
 def test_a_fault_during_the_drain_changes_neither_status_nor_code() -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from tidegate.model.cells import Census, Origin, Outcome, cell, outcome_of
 from tidegate.model.decisions import Decision, VerdictKind
 from tidegate.model.deployment import ErrorCode
-from tidegate.model.ledger import Closing, Ledger
+from tidegate.model.ledger import Closing, Ledger, Purpose
 from tidegate.model.legs import Constraint, Leg, WaitKind
 from tidegate.rollout.observe import limit_of
 from tidegate.rollout.pick import may_start
@@ -256,7 +256,7 @@ def _closing_verdict(ledger: Ledger, closing: Closing, rules: Rules, now: float)
     kind = VerdictKind.STOP if closing.status == "Stopped" else VerdictKind.FAIL
     if census.in_flight == 0:
         return Verdict(kind, closing.code, closing.reason, now, ledger, closing.status)
-    if waited >= rules.drain_limit:
+    if waited >= rules.drain_limit and not _may_begin(ledger, rules, now):
         reason = (
             f"{closing.reason} {count(census.in_flight, 'instance')} did not answer "
             f"within {seconds(rules.drain_limit)} after that."
@@ -270,6 +270,17 @@ def _closing_verdict(ledger: Ledger, closing: Closing, rules: Rules, now: float)
         reason,
         next_look(ledger, rules, now),
         ledger,
+    )
+
+
+def _may_begin(ledger: Ledger, rules: Rules, now: float) -> bool:
+    """Whether an order is still good that a host may not have picked up: after its end a deployment begins nothing."""
+    return any(
+        flight.command_id
+        and flight.purpose is Purpose.RUN
+        and ledger.stage(flight).kind.on_host
+        and now - flight.sent_at <= rules.undelivered_after
+        for flight in ledger.flights
     )
 
 

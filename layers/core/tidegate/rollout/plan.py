@@ -132,7 +132,7 @@ def plan(
 def _beside_others(
     floor: int, candidates: Sequence[Candidate], chosen: Sequence[Candidate], minimum: tuple[str, int]
 ) -> tuple[int, str]:
-    """How many of the chosen must stay healthy where others of the fleet do, and a sentence on it where these are fewer.
+    """How many of the chosen must stay healthy where others of the fleet are, and a sentence where these are fewer.
 
     Parameters
     ----------
