@@ -5,8 +5,8 @@
 MAKEFLAGS += --no-builtin-rules
 
 PY       := .venv/bin/python
-# Tests of the local cloud wait for half of their time: more workers than processors. Who has nothing to do takes from others.
-JOBS     ?= $(shell expr $$(nproc) \* 3 / 2 + 1 / $$(nproc))
+# Tests of the local cloud wait for most of their time: more workers than processors. Who has nothing to do takes from others.
+JOBS     ?= $(shell expr $$(nproc) \* 2)
 PYTEST   := $(PY) -m pytest -p no:cacheprovider -n $(JOBS) --dist worksteal --durations 12 --durations-min 8
 CODE     := layers cli local functions tests examples bench scripts
 # Functions hold one app.py each: they are typed as functions.<name>.app.

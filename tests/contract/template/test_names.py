@@ -77,7 +77,11 @@ UNBOUNDED = {
     ("SelectTargetsFunction", "FindInstances"): {"ec2:DescribeInstances", "autoscaling:DescribeAutoScalingGroups"},
     ("ValidateRevisionFunction", "LookAtTaskDefinitions"): {"ecs:DescribeTaskDefinition"},
     ("SelectTargetsFunction", "FindManagedNodes"): {"ssm:DescribeInstanceInformation"},
-    ("EvaluateHealthFunction", "WatchCommands"): {"ssm:ListCommandInvocations", "ssm:CancelCommand"},
+    ("EvaluateHealthFunction", "WatchCommands"): {
+        "ssm:ListCommandInvocations",
+        "ssm:ListCommands",
+        "ssm:CancelCommand",
+    },
     ("SendCommandsFunction", "FindCommands"): {"ssm:DescribeInstanceInformation", "ssm:ListCommands"},
     ("SelectTargetsFunction", "FindBalancers"): {
         "elasticloadbalancing:DescribeTargetGroups",

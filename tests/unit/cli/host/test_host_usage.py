@@ -166,7 +166,11 @@ def ended(pid):
 def test_a_signal_ends_the_script_that_runs(machine, number):
     bundle = machine.bundle("one", BeforeInstall=f"echo $$ > {machine.said}; exec sleep 600")
     process = subprocess.Popen(
-        machine.command("deploy", bundle), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        machine.command("deploy", bundle),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a shell's background job ignores SIGINT
     )
     while not machine.heard():
         time.sleep(0.02)
