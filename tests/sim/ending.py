@@ -43,7 +43,7 @@ def check_end(world: SimWorld) -> None:
         fine = {"SUCCEEDED", "ABORTED"} | ({"FAILED"} if world.scenario.patience > MACHINE_TRIES else set())
         _require(execution.status in fine, f"execution {name} is {execution.status}: {execution.error}")
     if world.scaling:
-        world.scaling.check_end()
+        world.scaling.rules.check_end()
     if world.copies:
         world.copies.check_end()
     for deployment_id in world.table.courses:

@@ -242,7 +242,7 @@ class Watch:
             if sk == "DEP":
                 self._deployment_changed(pk[4:], old, new)
             elif sk == "GROUP#prod" and new is not None and self._world.scaling:
-                self._world.scaling.group_changed(new)
+                self._world.scaling.rules.group_changed(new)
             elif sk == "LEDGER" and new is not None:
                 self._ledger_changed(pk[4:], old, new)
             elif sk[0] not in "DL":
@@ -278,7 +278,7 @@ class Watch:
             self.live.add(deployment_id)
         if old is None and "scaling" in new and self._world.scaling:
             self.of_instances.add(deployment_id)
-            self._world.scaling.deployment_made(new)
+            self._world.scaling.rules.deployment_made(new)
         fleet = self.live - self.of_instances
         self.require(len(fleet) <= 1, 3, f"{sorted(fleet)} are live together")
 
