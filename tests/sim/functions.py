@@ -11,7 +11,7 @@ from typing import Any
 from tests.sim.chance import Chance
 from tests.sim.events import module_of
 from tests.sim.liveness import Liveness
-from tests.sim.ports import CALL_LASTS, EXPECTED, EXPECTED_LATE, UNFENCED, UNFENCED_AT_THE_END, Invocation, Superseded
+from tests.sim.ports import CALL_LASTS, EXPECTED, EXPECTED_LATE, UNFENCED, Invocation, Superseded
 from tests.sim.watch import Violation
 from tests.unit.functions.machine import Json, Killed, StepError
 from tests.unit.functions.silence import SILENT
@@ -161,7 +161,7 @@ class Functions(Account):
             return self._called(name, throttled, method, may_fail=True)
         if invocation.replayed():
             return invocation.known_answer
-        if invocation.ghost and name in (UNFENCED_AT_THE_END if "Finish" in invocation.function else UNFENCED):
+        if invocation.ghost and name in UNFENCED:
             raise Killed(f"timed out before {name}")
         may_fail = invocation.ghost or self._may_fail(invocation.place)
         if not invocation.stops_at:

@@ -166,10 +166,16 @@ MUTATIONS = (
         "if False:",
     ),
     Mutation(
-        "one wait taken for two",
+        "two waits of a second taken for one",
         "tidegate.scaling.lifecycle_actions:_is_repeat",
-        "(of_known.destination == WARM_POOL) == (action.destination == WARM_POOL)",
-        "of_known.destination == action.destination",
+        "seems_so and _goes_the_same_way(of_known, action)",
+        "seems_so",
+    ),
+    Mutation(
+        "one wait taken for two",
+        "tidegate.scaling.lifecycle_actions:_goes_the_same_way",
+        "one.transition is Transition.TERMINATING or into_pool[0] == into_pool[1]",
+        "one.destination == other.destination",
     ),
     Mutation(
         "order not expiring",
@@ -369,6 +375,7 @@ FOUND_BY = {
     "followed up while it waits": 50196,
     "stop acknowledged too late": 5026,
     "suspended by a step that is late": 11257,
+    "two waits of a second taken for one": 303697,
     "one wait taken for two": 1549,
     "order not expiring": 26,
     "report forgotten": 1,

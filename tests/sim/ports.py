@@ -24,9 +24,6 @@ EXPECTED: tuple[type[Exception], ...] = (ThrottledError, TableBusyError, StaleLe
 EXPECTED_LATE = (*EXPECTED, DeploymentCompletedError)
 #: Calls that nothing can fence once a function is late: such a function dies of its time-out before them.
 UNFENCED = frozenset({"run_command.send", "balancers.block", "balancers.allow"})
-#: Likewise, of FinishDeployment: the next deployment may have suspended the same processes. Others resume by what they
-#: have read just before.
-UNFENCED_AT_THE_END = UNFENCED | {"lifecycle_hooks.resume"}
 #: Ports that are asked by no network call of their own that could be throttled.
 NEVER_THROTTLED = frozenset({"orders", "bundles", "nodes"})
 

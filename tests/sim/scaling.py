@@ -49,6 +49,7 @@ class SimScaling(ScalingGroups):
         self.to_come = 0
         self.group_of: dict[str, str] = {}  # by instance
         self.refused: set[str] = set()  # calls that were
+        self.resumed_late = False  # by a function that was taken for dead; the next deployment may have suspended them
 
     @property
     def is_open(self) -> bool:
@@ -195,6 +196,10 @@ class SimScaling(ScalingGroups):
                 fault = ScalingFault("AUTO_SCALING_IAM_ROLE_PERMISSIONS", f"{call}: no right to it")
                 self.refused.add(name)
                 raise fault
+
+    def resume(self, scaling_group: str, processes: Sequence[str]) -> None:
+        self.resumed_late |= self._world.current[-1].ghost
+        super().resume(scaling_group, processes)
 
     def delete(self, scaling_group: str, name: str) -> None:
         """Who waits at a hook that is deleted is told its default (API: DeleteLifecycleHook)."""

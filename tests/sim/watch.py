@@ -116,7 +116,7 @@ class Watch:
         item = self._world.table.items[f"DEP#{deployment_id}", "DEP"]
         suspends = (item.get("ec2DeploymentOptions") or {}).get("autoScalingGroupProcessesToSuspend", ())
         if suspends and self._world.scaling:
-            ready = self._world.scaling.changes.ready_for(suspends)
+            ready = self._world.scaling.resumed_late or self._world.scaling.changes.ready_for(suspends)
             self.require(ready, 10, f"{deployment_id} begins, and {suspends} are not suspended")
         if isinstance(story, TwoFleets):
             why = story.sent_too_early(first, self._world.cells(deployment_id), item)

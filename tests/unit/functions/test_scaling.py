@@ -18,6 +18,8 @@ from tidegate.gateways.errors import ThrottledError
 from tidegate.model.scaling import ScalingFault
 from tidegate.scaling.process_suspension import suspend_processes
 from tidegate.scaling.waiting_instances import sweep_waiting_instances
+from tidegate.store.scaled_groups import lock_key
+from tidegate.store.table import Update
 
 NEW, OLD = "i-0000000000000000a", "i-00000000000000001"
 FIVE = ["AfterInstall", "ApplicationStart", "ValidateService", "BeforeAllowTraffic", "AllowTraffic"]
@@ -446,6 +448,37 @@ def test_an_instance_is_deployed_to_on_its_way_into_the_pool_and_out_of_it_only_
     run_together(account)
     assert (len(made_by(account, "autoscaling")), account.hosts[other].revision) == (3, "v2.zip")
     assert port.answers == 2 * [(NEW, "CONTINUE")] + 2 * [(other, "CONTINUE")]
+
+
+def test_who_leaves_the_pool_in_the_second_in_which_its_deployment_for_it_ended_has_another_one() -> None:
+    """Its event tells whole seconds, and the sweep had found it when it came for the pool."""
+    account, port = scaling(2)
+    port.told = 0
+    port.launch("web", NEW, Origin="EC2", Destination="WarmPool")
+    sweep_waiting_instances(account.runtime, account.now + 60)
+    account.clock.pass_time_until(account.now + 5, lambda: False)
+    (pooled,) = made_by(account, "autoscaling")
+    deploy(account, "v2.zip")
+    run_together(account)
+    account.table.write(Update(lock_key(GROUP_ID, NEW), set={"endTime": float(int(account.now)) + 0.2}))
+    account.clock.now = float(int(account.now)) + 0.8
+    port.told = 1
+    port.launch("web", NEW, Origin="WarmPool", Destination="AutoScalingGroup")
+    run_together(account)
+    first, second = made_by(account, "autoscaling")
+    assert (first["deploymentId"], first["revisionKey"] == second["revisionKey"]) == (pooled["deploymentId"], False)
+    assert account.hosts[NEW].revision == "v2.zip"
+
+
+def test_who_leaves_for_the_pool_and_is_answered_late_is_stopped_once() -> None:
+    account, port = scaling(terminationHookEnabled=True)
+    port.faults["complete"] = ScalingFault("AUTO_SCALING_CONFIGURATION", "the hook is broken")
+    port.end("web", OLD, Destination="WarmPool")
+    account.clock.at(account.now + 200, port.faults.clear)
+    account.clock.at(account.now + 201, lambda: sweep_waiting_instances(account.runtime, account.now + 60))
+    run_together(account)
+    assert len(made_by(account, "autoscalingTermination")) == 1
+    assert port.answers == [(OLD, "CONTINUE")]
 
 
 def test_an_instance_that_leaves_the_pool_for_good_goes_on_at_once() -> None:

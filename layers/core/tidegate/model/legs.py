@@ -8,9 +8,11 @@ are constraints over ranges of the fleet, so every kind of deployment is judged 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 
@@ -147,8 +149,24 @@ def events_of(legs: Iterable[Leg], position: int) -> list[str]:
     return [event for leg in legs if leg.first <= position < leg.last for event in leg.events]
 
 
-def to_item(leg: Leg) -> dict[str, Any]:
-    """A leg as the table keeps it."""
+@lru_cache(maxsize=1 << 8)
+def to_text(legs: tuple[Leg, ...]) -> str:
+    """Legs as the table keeps them: JSON, for they hardly change from pass to pass, and each one writes and reads them.
+
+    >>> way = (whole_fleet(3, 1, [Stage("host", events=("Install",), limit=60.0)]),)
+    >>> from_text(to_text(way)) == way, to_text(()), from_text("")
+    (True, '', ())
+    """
+    return json.dumps([_to_item(each) for each in legs], separators=(",", ":")) if legs else ""
+
+
+@lru_cache(maxsize=1 << 8)
+def from_text(text: str) -> tuple[Leg, ...]:
+    """The legs in what :func:`to_text` made."""
+    return tuple(_from_item(each) for each in json.loads(text)) if text else ()
+
+
+def _to_item(leg: Leg) -> dict[str, Any]:
 
     def constraint(each: Constraint) -> list[Any]:
         return [each.first, each.last, each.count, each.name]
@@ -166,13 +184,7 @@ def to_item(leg: Leg) -> dict[str, Any]:
     }
 
 
-def from_item(item: Mapping[str, Any]) -> Leg:
-    """The leg in what :func:`to_item` made.
-
-    >>> leg = whole_fleet(3, 1, [Stage("host", events=("Install",), limit=60.0)])
-    >>> from_item(to_item(leg)) == leg
-    True
-    """
+def _from_item(item: Mapping[str, Any]) -> Leg:
     wait = item["wait"]
     return Leg(
         name=item["name"],

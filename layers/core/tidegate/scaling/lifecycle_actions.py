@@ -116,10 +116,16 @@ def _is_repeat(lock: Item, known: Mapping[str, Any], action: LifecycleAction) ->
     if action.found:
         # After a while it is another wait: no answer that was lost holds an instance for so long.
         recent = action.time - lock.get("endTime", 0.0) < _ANSWERED_WITHIN
-        same_way = (of_known.destination == WARM_POOL) == (action.destination == WARM_POOL)
-        return "live" in lock or (recent and same_way)
-    # The event of a wait that the sweep found first.
-    return of_known.found and ("live" in lock or action.time <= lock.get("endTime", 0.0))
+        return "live" in lock or (recent and _goes_the_same_way(of_known, action))
+    # The event of a wait that the sweep found first. It tells whole seconds: one of the next wait may seem as old.
+    seems_so = "live" in lock or action.time <= lock.get("endTime", 0.0)
+    return of_known.found and seems_so and _goes_the_same_way(of_known, action)
+
+
+def _goes_the_same_way(one: LifecycleAction, other: LifecycleAction) -> bool:
+    """Whether two of a transition lead into the warm pool, or neither does; of who leaves a state does not tell it."""
+    into_pool = one.destination == WARM_POOL, other.destination == WARM_POOL
+    return one.transition is Transition.TERMINATING or into_pool[0] == into_pool[1]
 
 
 def _carry_on(known: Mapping[str, Any], runtime: Runtime) -> None:

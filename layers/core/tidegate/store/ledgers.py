@@ -15,7 +15,6 @@ from tidegate.store.deployment_items import LIVE_STATUSES, still_live
 from tidegate.store.errors import ConditionFailedError, ConflictError, StaleGenerationError
 from tidegate.store.rosters import SHARD, read_roster, roster_items
 from tidegate.store.table import Absent, All, Check, Equals, OneOf, Put, Table, Update, Write
-from tidegate.store.values import packed, unpacked
 
 
 class StaleLedgerError(ConflictError):
@@ -266,7 +265,7 @@ def _head(ledger: Ledger) -> dict[str, Any]:
         "changedAt": ledger.changed_at,
         "settled": ledger.settled,
         **({"roster": ledger.roster} if ledger.roster else {}),
-        "legs": [legs.to_item(each) for each in ledger.legs],
+        "legs": legs.to_text(ledger.legs),
         "leg": ledger.leg,
         "legSince": ledger.leg_since,
         "legOpen": ledger.leg_open,
@@ -288,12 +287,6 @@ def _head(ledger: Ledger) -> dict[str, Any]:
             for f in ledger.flights
         ],
     }
-
-
-@lru_cache(maxsize=1 << 8)
-def _way(as_bytes: bytes) -> tuple[legs.Leg, ...]:
-    """All legs. They hardly change from pass to pass, and are read again by each one, in a process that stays."""
-    return tuple(legs.from_item(each) for each in unpacked(as_bytes))
 
 
 def _ledger(head: Mapping[str, Any], cells: bytes) -> Ledger:
@@ -322,7 +315,7 @@ def _ledger(head: Mapping[str, Any], cells: bytes) -> Ledger:
         settled=head["settled"],
         roster=head.get("roster", ""),
         # A ledger of the previous release has one leg and does not say so.
-        legs=_way(packed(head.get("legs", []))),
+        legs=legs.from_text(head.get("legs", "")),
         leg=head.get("leg", 0),
         leg_since=head.get("legSince", 0.0),
         leg_open=head.get("legOpen", False),
