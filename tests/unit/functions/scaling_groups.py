@@ -155,9 +155,9 @@ class ScalingGroups:
         self._told[instance_id] = body
         self._send(body)
 
-    def tell_again(self, instance_id: str) -> None:
-        """The last event about an instance comes again."""
-        self.deliver(self._told[instance_id])
+    def told_of(self, instance_id: str) -> Mapping[str, Any]:
+        """The last event about an instance."""
+        return self._told[instance_id]
 
     def _send(self, body: Mapping[str, Any]) -> None:
         for _ in range(self.told):

@@ -138,7 +138,7 @@ def test_a_newcomer_that_waits_at_its_hook_though_its_deployment_has_ended_is_fo
     assert held == ["InProgress"]
     if answered_by != "the step":
         assert made_by(account, "CodeDeployAutoUpdate") == []
-        port.tell_again(NEW)
+        port.deliver(port.told_of(NEW))
         assert port.answers == [(NEW, "CONTINUE")]
         sweep_deployments.run({}, account.runtime)
         run_together(account)

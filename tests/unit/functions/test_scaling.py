@@ -245,6 +245,19 @@ def test_a_late_event_of_a_launch_stops_no_termination() -> None:
     assert port.answers == [(NEW, "CONTINUE")]
 
 
+def test_a_late_event_of_an_earlier_wait_deploys_nothing_though_auto_scaling_cannot_be_asked() -> None:
+    account, port = scaling(terminationHookEnabled=True)
+    port.launch("web", NEW)
+    run_together(account)
+    launch = port.told_of(NEW)
+    port.end("web", NEW)
+    run_together(account)
+    port.faults["heartbeat"] = ScalingFault("AUTO_SCALING_IAM_ROLE_PERMISSIONS", "no right to it")
+    port.deliver(launch)
+    run_together(account)
+    assert [len(made_by(account, each)) for each in ("autoscaling", "autoscalingTermination")] == [1, 1]
+
+
 def test_an_event_of_a_launch_that_comes_again_when_the_instance_is_gone_deploys_nothing() -> None:
     account, port = scaling(terminationHookEnabled=True)
     launched: list[Any] = []

@@ -150,14 +150,15 @@ class LifecycleAction:
         """Whether it was found by looking, its event being lost or late."""
         return not self.token
 
-    def to_item(self) -> dict[str, str]:
+    def to_item(self) -> dict[str, str | float]:
         """As a deployment keeps it."""
-        item = {
+        item: dict[str, str | float] = {
             "autoScalingGroup": self.scaling_group,
             "instanceId": self.instance_id,
             "hook": self.hook,
             "token": self.token,
             "transition": self.transition.value,
+            "since": self.time,
         }
         more = {"origin": self.origin, "destination": self.destination}
         return item | {name: value for name, value in more.items() if value}
@@ -231,6 +232,7 @@ def of_deployment(deployment: Mapping[str, Any]) -> LifecycleAction | None:
         token=scaling["token"],
         origin=scaling.get("origin", ""),
         destination=scaling.get("destination", ""),
+        time=scaling.get("since", 0.0),
     )
 
 

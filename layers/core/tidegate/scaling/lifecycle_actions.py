@@ -59,6 +59,8 @@ def take_up(group: Item, action: LifecycleAction, runtime: Runtime) -> str:
         if _is_repeat(lock, known, action):
             _carry_on(known, runtime)
             return "repeated"
+        if _is_of_an_earlier_wait(action, known):
+            return "stale"
         if "live" in lock:
             return _make_way(known, action, runtime)
     if not _is_worth_deploying(group, action, runtime):
@@ -120,6 +122,15 @@ def _is_repeat(lock: Item, known: Mapping[str, Any], action: LifecycleAction) ->
     # The event of a wait that the sweep found first. It tells whole seconds: one of the next wait may seem as old.
     seems_so = "live" in lock or action.time <= lock.get("endTime", 0.0)
     return of_known.found and seems_so and _goes_the_same_way(of_known, action)
+
+
+def _is_of_an_earlier_wait(action: LifecycleAction, known: Mapping[str, Any]) -> bool:
+    """Whether an event is older than the wait that the instance's last deployment was made for; it tells whole seconds.
+
+    It would be found stale by asking Auto Scaling too, where that answers.
+    """
+    last = of_deployment(known)
+    return not action.found and last is not None and action.time < int(last.time)
 
 
 def _goes_the_same_way(one: LifecycleAction, other: LifecycleAction) -> bool:
