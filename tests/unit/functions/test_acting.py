@@ -11,6 +11,7 @@ from tests.unit.functions.test_balanced import balanced, deploy
 from tests.unit.functions.test_steps_failing import Failing
 from tests.unit.functions.world import ENV, Account, hosts
 
+from tidegate.course.live_deployments import sweep_live_deployments
 from tidegate.gateways.service_roles import RolePermissionsError
 from tidegate.runtime import Runtime
 
@@ -41,6 +42,18 @@ def test_a_step_acts_for_its_deployment(monkeypatch: pytest.MonkeyPatch) -> None
     without = account.deploy("v1.zip")  # as an earlier release made it
     account.run()
     assert set(acted) == {(None, without)}
+
+
+def test_the_sweep_acts_for_each_deployment_that_it_looks_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account(hosts(1))
+    first = account.deploy("v1.zip", serviceRoleArn=ROLE)
+    account.queue.clear()
+    acted: list[Any] = []
+    account.abort(first)
+    monkeypatch.setattr(account.runtime.acting, "act_for", lambda role, on: acted.append((role, on)))
+    account.clock.pass_time_until(account.now + 300, lambda: False)
+    assert sweep_live_deployments(account.runtime, account.now + 60) == {"revived": 1}
+    assert acted == [(ROLE, first)]
 
 
 def test_a_rollback_acts_as_the_role_of_what_it_rolls_back() -> None:

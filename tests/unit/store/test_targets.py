@@ -105,3 +105,12 @@ def test_commands_lead_to_their_deployment(table: Table) -> None:
     item = table.get(("CMD#c-1", "CMD"))
     assert item is not None
     assert (item["positions"], item["sentAt"], item["key"]) == ("0-2,9", 2.5, "0001.00")
+
+
+def test_what_is_taken_back_is_in_no_report_any_more(table: Table) -> None:
+    targets = Targets(table)
+    targets.ended(deployment(), [row("Failed"), row("Failed", "i-2")], 10)
+    targets.ended(deployment("d-2", "rev-2"), [row("Succeeded")], 20)
+    targets.take_back(deployment(), ["i-1"])
+    assert [item["deploymentId"] for item in table.query("HOST#i-1").items] == ["d-2"]
+    assert [item["targetId"] for item in table.query("INSTALLED#d-1", index="GSI2").items] == ["i-2"]
