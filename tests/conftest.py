@@ -18,13 +18,14 @@ descriptions.share()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let every second worker begin with tests that wait, beside others that work: at the end none would be left.
+    """Let every second worker begin with tests that wait, beside others that work, lest they are left over at the end.
 
     Each worker gets a share of the list in a row, and who has done his takes from others.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    modules = [list(each) for _, each in groupby((i for i in items if WAITING in i.path.parents), lambda i: i.path)]
+    waiting = [item for item in items if WAITING in item.path.parents]
     working = [item for item in items if WAITING not in item.path.parents]
+    modules = [list(each) for _, each in groupby(waiting, lambda item: item.path)]
     begins = range(0, workers, 2)
     if workers < 2 or not modules or not working:
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tests.sim.hosts import SimHost
 from tests.sim.ports import EXPECTED, Invocation
 from tests.sim.scaling_changes import ScalingChanges, WarmPool
-from tests.sim.scaling_rules import RULE, ScalingRules
+from tests.sim.scaling_rules import ScalingRules
 from tests.sim.scenarios import Newcomer, ScalingPlan
 from tests.unit.functions.hosts import Host
 from tests.unit.functions.machine import Killed
@@ -233,20 +233,15 @@ class SimScaling(ScalingGroups):
         if self._deleted:
             pass  # nobody is to answer any more
         elif not self._answers:
-            self._require(self._faults() > self._met[instance_id], f"{instance_id} waited, and nobody answered")
+            self.rules.require(self._faults() > self._met[instance_id], f"{instance_id} waited, and nobody answered")
         elif launching:
             self.rules.check_launch(place, answer)
         else:
-            self._require(answer == "CONTINUE", f"{instance_id} leaves, and was told {answer}")
+            self.rules.require(answer == "CONTINUE", f"{instance_id} leaves, and was told {answer}")
         self.rules.answered[place] = self._world.now
         super()._answer(name, instance_id, answer)
         self._joined(instance_id)
         self._ended(instance_id)
-
-    # --- what must hold
-
-    def _require(self, holds: bool, what: str) -> None:
-        self._world.watch.require(holds, RULE, what)
 
     def _faults(self) -> int:
         return sum(each.startswith(_EXCUSES) for each in self._world.chance.happened)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.sim.ports import EXPECTED
+from tests.sim.scaling_rules import RULE
 from tests.sim.scenarios import Newcomer, ScalingPlan
 from tests.unit.functions.machine import Killed
 from tests.unit.functions.scaling_groups import Group
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 ASKS_AGAIN = 5.0
 LOOKS_AGAIN = 120.0
-RULE = 10
 
 
 class ScalingChanges:

@@ -35,7 +35,8 @@ class ScalingRules:
         self.answered: dict[Place, float] = {}
         self.goods: list[tuple[float, str]] = []
 
-    def _require(self, holds: bool, what: str) -> None:
+    def require(self, holds: bool, what: str) -> None:
+        """A rule of Auto Scaling."""
         self._world.watch.require(holds, RULE, what)
 
     def check_launch(self, place: Place, answer: str) -> None:
@@ -46,31 +47,31 @@ class ScalingRules:
             of_pool = self.made.get((instance_id, LAUNCH_CREATOR, True))
             has = "" if of_pool is None else self._world.deployment(of_pool)["revisionKey"]
             fine = answer == "CONTINUE" and ("" in good or (not place[2] and has in good))
-            self._require(fine, f"{instance_id} was told {answer} without a deployment")
+            self.require(fine, f"{instance_id} was told {answer} without a deployment")
             return
         status = self._world.deployment(deployment_id)["status"]
         wanted = "CONTINUE" if status == "Succeeded" else "ABANDON"
-        self._require(answer == wanted, f"{instance_id} was told {answer}, and {deployment_id} is {status}")
+        self.require(answer == wanted, f"{instance_id} was told {answer}, and {deployment_id} is {status}")
         if answer == "CONTINUE":
             truly = instance_id in self._world.watch.stories[deployment_id].succeeded
-            self._require(truly, f"{instance_id} goes into service, and did not come well through {deployment_id}")
+            self.require(truly, f"{instance_id} goes into service, and did not come well through {deployment_id}")
 
     def deployment_made(self, item: Mapping[str, Any]) -> None:
         """A deployment for one instance was made: the only one of its wait, and of a revision that is good."""
         about = item["scaling"]
         place = about["instanceId"], item["creator"], about.get("destination") == WARM_POOL
         pooled = item["creator"] == TERMINATION_CREATOR and about.get("origin") == WARM_POOL
-        self._require(not pooled, f"{place[0]} leaves the pool, where it has no traffic, by {item['deploymentId']}")
+        self.require(not pooled, f"{place[0]} leaves the pool, where it has no traffic, by {item['deploymentId']}")
         other = self.made.setdefault(place, item["deploymentId"])
-        self._require(other == item["deploymentId"], f"{place} has {other}, and got {item['deploymentId']}")
+        self.require(other == item["deploymentId"], f"{place} has {other}, and got {item['deploymentId']}")
         good = self._good_since(self._world.current[-1].began)
-        self._require(item["revisionKey"] in good, f"{item['deploymentId']} deploys what is not the last good revision")
+        self.require(item["revisionKey"] in good, f"{item['deploymentId']} deploys what is not the last good revision")
 
     def group_changed(self, new: Mapping[str, Any]) -> None:
         """The record of the group says nothing of these deployments."""
         told = {new.get("live"), *((new.get(name) or {}).get("deploymentId") for name in _OF_FLEET)}
         ours = told & set(self.made.values())
-        self._require(not ours, f"{ours} of one instance stands in its group")
+        self.require(not ours, f"{ours} of one instance stands in its group")
         self.note_good()
 
     def note_good(self) -> None:
@@ -87,9 +88,9 @@ class ScalingRules:
         """Nobody waits, nothing is locked, and who has failed is gone; who is outdated got a follow-up."""
         items = self._world.table.items
         for group in self._scaling.all.values():
-            self._require(not group.waits, f"{sorted(group.waits)} wait")
+            self.require(not group.waits, f"{sorted(group.waits)} wait")
         locked = [key for key, item in items.items() if key[1].startswith("SCALING#") and "live" in item]
-        self._require(not locked, f"{locked} are still locked")
+        self.require(not locked, f"{locked} are still locked")
         if not self._world.scenario.blue_green:
             self._scaling.changes.check_end()
         for place, deployment_id in self.made.items():
@@ -99,12 +100,12 @@ class ScalingRules:
             stopped = code == "MANUAL_STOP" and (
                 creator == TERMINATION_CREATOR or instance_id not in self._world.leaving
             )
-            self._require(not stopped, f"{deployment_id} was stopped for nothing")
+            self.require(not stopped, f"{deployment_id} was stopped for nothing")
             if code == "AUTO_SCALING_CONFIGURATION":
-                self._require(late or instance_id in self._world.leaving, f"{instance_id} is there: {item['error']}")
+                self.require(late or instance_id in self._world.leaving, f"{instance_id} is there: {item['error']}")
             if creator == LAUNCH_CREATOR and item["status"] != "Succeeded" and not late:
                 state = self._scaling.state_of(instance_id)
-                self._require(state == "Terminated", f"{deployment_id} is {item['status']}, and {instance_id} {state}")
+                self.require(state == "Terminated", f"{deployment_id} is {item['status']}, and {instance_id} {state}")
         self._check_follow_ups()
 
     def _check_follow_ups(self) -> None:
@@ -112,10 +113,10 @@ class ScalingRules:
         launches = [each for each in deployments if each["creator"] == LAUNCH_CREATOR]
         follows = [each for each in deployments if each["creator"] == FOLLOW_UP_CREATOR]
         if self._world.scenario.blue_green:
-            self._require(not follows, "there are follow-ups in a blue/green group")
+            self.require(not follows, "there are follow-ups in a blue/green group")
             return
         if self._plan.strategy == "IGNORE":
-            self._require(not follows, "there are follow-ups, and newcomers are to stay as they are")
+            self.require(not follows, "there are follow-ups, and newcomers are to stay as they are")
             return
         had: dict[str, set[str]] = {}
         for each in follows:
@@ -123,7 +124,7 @@ class ScalingRules:
             came = {one["scaling"]["instanceId"] for one in launches if one["completeTime"] <= each["createTime"]}
             fresh = set(each["newcomers"]) & came - had.setdefault(root, set())
             told = f"{each['deploymentId']} follows {root} for {each['newcomers']}"
-            self._require(fresh == set(each["newcomers"]) and bool(fresh), told)
+            self.require(fresh == set(each["newcomers"]) and bool(fresh), told)
             had[root] |= fresh
         for launch in launches:
             self._check_up_to_date(launch, deployments)
@@ -149,4 +150,4 @@ class ScalingRules:
         brought = any(instance_id in stories[each].fleet for each in ours)
         if self._scaling.refused:  # a follow-up may have ended before it had a fleet
             brought = brought or any(instance_id in each.get("newcomers", ()) for each in deployments)
-        self._require(brought, f"{instance_id} has {launch['location']}, and nothing followed {good['deploymentId']}")
+        self.require(brought, f"{instance_id} has {launch['location']}, and nothing followed {good['deploymentId']}")

@@ -18,11 +18,7 @@ from tests.sim.events import Events, module_of
 from tests.sim.functions import CALL_TAKES, Functions
 from tests.sim.hosts import SimFleet, SimHost
 from tests.sim.liveness import Liveness
-from tests.sim.ports import (
-    EXPECTED,
-    FaultyPort,
-    Invocation,
-)
+from tests.sim.ports import EXPECTED, FaultyPort, Invocation
 from tests.sim.scaling import SimScaling
 from tests.sim.scenarios import HostPlan, ScalingPlan, Scenario
 from tests.sim.users import INFO, STYLE, Users

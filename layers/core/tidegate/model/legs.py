@@ -167,7 +167,6 @@ def from_text(text: str) -> tuple[Leg, ...]:
 
 
 def _to_item(leg: Leg) -> dict[str, Any]:
-
     def constraint(each: Constraint) -> list[Any]:
         return [each.first, each.last, each.count, each.name]
 

@@ -141,10 +141,11 @@ def _beside_others(
     ids = {each.target_id for each in chosen}
     whole = minimum_healthy(*minimum, len(candidates))
     others = sum(each.healthy is True for each in candidates if each.target_id not in ids)
-    if max(0, whole - others) >= floor:
+    least = max(0, whole - others)
+    if least >= floor:
         return floor, ""
     told = f" Of all {count(len(candidates), 'instance')} {whole} must; {others} of those left out are healthy."
-    return max(0, whole - others), told
+    return least, told
 
 
 def too_many(total: int, most: int, now: float) -> Plan:

@@ -11,10 +11,10 @@ from tidegate.model import legs
 from tidegate.model.decisions import Decision
 from tidegate.model.deployment import ENDING, TERMINATION_WAIT_STARTED
 from tidegate.model.ledger import Closing, Flight, Ledger, Purpose, Roster
-from tidegate.store.deployment_items import LIVE_STATUSES, still_live
+from tidegate.store.deployment_items import still_live
 from tidegate.store.errors import ConditionFailedError, ConflictError, StaleGenerationError
 from tidegate.store.rosters import SHARD, read_roster, roster_items
-from tidegate.store.table import Absent, All, Check, Equals, OneOf, Put, Table, Update, Write
+from tidegate.store.table import Absent, Check, Equals, Put, Table, Update, Write
 
 
 class StaleLedgerError(ConflictError):
@@ -137,7 +137,7 @@ class Ledgers:
         overview = Update(
             (pk, "DEP"),
             set={"overview": ledger.overview, **_progress(before.ledger, ledger)},
-            condition=All(Equals("generation", generation), OneOf("status", LIVE_STATUSES)),
+            condition=still_live(generation),
         )
         try:
             self._table.write(head, overview, *_shards(pk, ledger.cells, before.ledger.cells), *puts)
